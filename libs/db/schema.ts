@@ -198,6 +198,8 @@ export const syncRuns = pgTable(
     rounds: integer('rounds').notNull().default(0),
     /** The last round that `finish` closed: finishing twice changes nothing. */
     finishedRound: integer('finished_round').notNull().default(0),
+    /** Changes already told in a `sync.completed` event: a round without new ones says nothing. */
+    announcedChanges: integer('announced_changes').notNull().default(0),
     startedAt: instant('started_at').notNull().defaultNow(),
     finishedAt: instant('finished_at'),
   },

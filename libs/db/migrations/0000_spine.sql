@@ -192,6 +192,7 @@ CREATE TABLE "sync_runs" (
 	"outcome" text,
 	"rounds" integer DEFAULT 0 NOT NULL,
 	"finished_round" integer DEFAULT 0 NOT NULL,
+	"announced_changes" integer DEFAULT 0 NOT NULL,
 	"started_at" timestamp with time zone DEFAULT now() NOT NULL,
 	"finished_at" timestamp with time zone
 );
