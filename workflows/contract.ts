@@ -121,7 +121,8 @@ export interface PlanInput {
   runId: string;
   round: number;
   trigger: SyncTrigger;
-  workflowStartedAt: string;
+  /** True when this round only goes on with windows the run has not reached yet, and nobody asked anew. */
+  continuation: boolean;
 }
 
 /** `skip` when the integration is in a state that must not be synced (disconnected, paused, needs_reauth). */
@@ -159,7 +160,6 @@ export interface FinishInput {
   integrationId: string;
   runId: string;
   round: number;
-  workflowStartedAt: string;
   streams: StreamOutcome[];
   cancelled: boolean;
 }

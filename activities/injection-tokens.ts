@@ -1,0 +1,5 @@
+/** Injection tokens of things that are not classes. */
+export const DATABASE = Symbol('DATABASE');
+export const RUNTIMES = Symbol('RUNTIMES');
+export const CONFIG = Symbol('CONFIG');
+export const LOGGER = Symbol('LOGGER');

@@ -1,0 +1,5 @@
+/** The entry of the workflow bundle; the bundler demands one. Everything else imports the file it means. */
+export { disconnectIntegration } from './disconnect-integration';
+export { dispatchSyncs } from './dispatch-syncs';
+export { dispatchWebhooks } from './dispatch-webhooks';
+export { syncIntegration } from './sync-integration';
