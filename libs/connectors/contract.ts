@@ -1,4 +1,5 @@
-import type { AppError } from '../core/errors';
+import type { z } from 'zod';
+import { AppError } from '../core/errors';
 import type { ProviderId } from '../core/providers';
 import type { RecordDraft, ShapedStream } from '../health/records';
 
@@ -7,6 +8,8 @@ export interface ProviderResponse {
   status: number;
   headers: Readonly<Record<string, string>>;
   body: string;
+  /** The body parsed, undefined when it is not JSON (an HTML error page, an empty or cut answer). */
+  json: unknown;
 }
 
 /**
@@ -97,6 +100,41 @@ export interface Connector {
   accountId(http: ProviderHttp, tokenResponse: Readonly<Record<string, unknown>>): Promise<string>;
   /** Provider-specific failure classes; null = the shared classes of `classify-response.ts`. */
   classifyResponse(response: ProviderResponse, now: Date): AppError | null;
+}
+
+/**
+ * Reads a provider's answer by its schema.
+ *
+ * @throws AppError `provider_bad_data` that names the fields which do not fit, never their values
+ */
+export function readWire<S extends z.ZodType>(schema: S, value: unknown, what: string): z.output<S> {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const fields = [
+    ...new Set(parsed.error.issues.map((issue) => issue.path.map(String).join('.') || '(all)')),
+  ];
+  throw new AppError('provider_bad_data', `The provider's ${what} is not of the documented shape`, {
+    details: { fields: fields.slice(0, 10) },
+  });
+}
+
+/** Text that PostgreSQL can hold: without NUL and without half surrogate pairs, which cut emoji leave behind. */
+export const storableText = (text: string): string => text.replaceAll('\0', '').toWellFormed();
+
+/**
+ * Builds canonical content or provenance from a mapper's fields: null, missing and empty ones are left out.
+ *
+ * @throws AppError `provider_bad_data` when a value is outside what the canonical shape allows
+ */
+export function toCanonical<S extends z.ZodType>(
+  schema: S,
+  fields: Readonly<Record<string, unknown>>,
+  what: string,
+): z.output<S> {
+  const present = Object.entries(fields)
+    .map(([name, value]) => [name, typeof value === 'string' ? storableText(value) : value])
+    .filter(([, value]) => value !== null && value !== undefined && value !== '');
+  return readWire(schema, Object.fromEntries(present), what);
 }
 
 export const defineConnector = (connector: Connector): Connector => connector;

@@ -63,6 +63,7 @@ export const FAILURES = {
     title: 'The provider sent data we cannot read',
   },
   provider_rejected: { retry: 'never', status: 502, who: 'us', title: 'The provider refused our request' },
+  token_rejected: { retry: 'never', status: 502, who: 'us', title: 'The provider refused the access token' },
   provider_client_invalid: {
     retry: 'never',
     status: 502,
