@@ -1,0 +1,42 @@
+import { AppError } from '../core/errors';
+import { isAllowedAddress, isIpLiteral, isLoopbackName } from './address-guard';
+
+const MAX_LENGTH = 2048;
+
+export interface EndpointUrlRules {
+  /** Development only (`WEBHOOK_ALLOW_LOOPBACK`): loopback addresses are allowed, with plain http too. */
+  allowLoopback: boolean;
+}
+
+/**
+ * Checks a partner's webhook URL when an endpoint is created or changed and returns it in normal form (store `.href`).
+ * Names are not resolved here: the address is checked again on every connection (egress.ts), because DNS may change.
+ *
+ * @throws AppError `invalid_request` whose message says what to do
+ */
+export function checkEndpointUrl(text: string, { allowLoopback }: EndpointUrlRules): URL {
+  if (text.length > MAX_LENGTH)
+    throw refuse(`is longer than ${MAX_LENGTH} characters; use a shorter path or query`);
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url === null) throw refuse('is not an absolute URL; write it as https://host/path');
+  if (url.username !== '' || url.password !== '')
+    throw refuse('must not carry a user name or password; verify our signature instead');
+  if (url.href.includes('#')) throw refuse('must not carry a fragment (#…); a server never sees it');
+
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  const loopback =
+    isLoopbackName(host) ||
+    (isIpLiteral(host) && isAllowedAddress(host, true) && !isAllowedAddress(host, false));
+  if (loopback && !allowLoopback)
+    throw refuse(
+      'points to the loopback address, where only our own server would hear it; use a public host (in development set WEBHOOK_ALLOW_LOOPBACK=true)',
+    );
+  if (url.protocol !== 'https:' && !(url.protocol === 'http:' && loopback))
+    throw refuse('must start with https://');
+  if (isIpLiteral(host) && !isAllowedAddress(host, allowLoopback))
+    throw refuse('points to a private or reserved IP address; use a public host');
+  return url;
+}
+
+const refuse = (why: string): AppError =>
+  new AppError('invalid_request', `The endpoint URL ${why}.`, { details: { field: 'url' } });

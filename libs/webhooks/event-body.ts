@@ -1,0 +1,44 @@
+import type { EventRecord, OutgoingEvent, RecordNow } from './outgoing-event';
+
+/** The version of the body's shape; a new one is announced before it is sent. */
+export const API_VERSION = '2026-11-01';
+
+/**
+ * The body of a webhook, as the exact text that is signed and sent. Thin: ids and versions, and the same bytes in every
+ * attempt. Full: each listed record also carries what the product knows now, so a retry may differ from the first
+ * try; a record that has moved on since, or is gone, stands there as `{id, version, superseded: true}` without content,
+ * because a later event tells of the newer version and content never travels under a version it does not belong to.
+ *
+ * @param recordsNow present rows of the listed records by id; null for thin bodies
+ */
+export function eventBody(event: OutgoingEvent, recordsNow: ReadonlyMap<string, RecordNow> | null): string {
+  const { records, ...rest } = event.data;
+  return JSON.stringify({
+    id: event.id,
+    type: event.type,
+    apiVersion: API_VERSION,
+    occurredAt: event.occurredAt,
+    userId: event.userId,
+    integrationId: event.integrationId,
+    seq: event.seq,
+    data: {
+      ...sortedByName(rest),
+      ...(records === undefined ? {} : { records: records.map((record) => recordEntry(record, recordsNow)) }),
+    },
+  });
+}
+
+function recordEntry(
+  listed: EventRecord,
+  recordsNow: ReadonlyMap<string, RecordNow> | null,
+): Readonly<Record<string, unknown>> {
+  const thin = { id: listed.id, version: listed.version };
+  if (recordsNow === null) return thin;
+  const now = recordsNow.get(listed.id);
+  if (now === undefined || now.version !== listed.version) return { ...thin, superseded: true };
+  return now.deleted ? { ...thin, deleted: true } : { ...thin, ...now.fields };
+}
+
+/** JSON objects of the database come in an order of its own; the wire gets one that does not depend on it. */
+const sortedByName = (object: Readonly<Record<string, unknown>>): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(object).sort(([a], [b]) => (a < b ? -1 : 1)));
