@@ -1,0 +1,138 @@
+import type { Agent } from 'undici';
+import { Logger } from '../../libs/telemetry/logger';
+import { attemptDelivery } from '../../libs/webhooks/attempt-delivery';
+import { DISPATCH_SETTINGS, type DispatchSettings } from '../../libs/webhooks/dispatch-settings';
+import { ShardDispatcher } from '../../libs/webhooks/dispatcher';
+import { openEgress } from '../../libs/webhooks/egress';
+import { createTestDatabase, type TestDatabase } from '../support/database';
+import { waitUntil } from '../support/wait-until';
+import { deliveriesOf, publish, subscribe, testSealer } from '../support/webhook-fixtures';
+import { openReceiver, type WebhookReceiver } from '../support/webhook-receiver';
+
+let t: TestDatabase;
+let egress: Agent;
+let stop: AbortController;
+let running: Promise<unknown>[];
+let receivers: WebhookReceiver[];
+
+beforeEach(async () => {
+  t = await createTestDatabase();
+  egress = openEgress(true);
+  stop = new AbortController();
+  running = [];
+  receivers = [];
+});
+afterEach(async () => {
+  stop.abort();
+  await Promise.all(running);
+  await Promise.all(receivers.map((r) => r.close()));
+  await egress.destroy();
+  await t.drop();
+});
+
+async function receiver(): Promise<WebhookReceiver> {
+  const opened = await openReceiver();
+  receivers.push(opened);
+  return opened;
+}
+
+function dispatch(settings: Partial<DispatchSettings> = {}, mayEnd = true) {
+  const dispatcher = new ShardDispatcher(
+    {
+      db: t.db,
+      logger: new Logger('test', 'error'),
+      settings: { ...DISPATCH_SETTINGS, drainMs: 200, ...settings },
+      attempt: (delivery, signal) =>
+        attemptDelivery(
+          { db: t.db, sealer: testSealer, egress, reExport: () => true, scheduleS: [60] },
+          delivery,
+          signal,
+        ),
+      onRetrying: () => undefined,
+      mayEnd: () => Promise.resolve(mayEnd),
+    },
+    0,
+  );
+  const run = dispatcher.run(stop.signal);
+  running.push(run);
+  return { dispatcher, run };
+}
+
+const never = (): void => undefined;
+const statusesOf = async (endpointId: string): Promise<string[]> =>
+  (await deliveriesOf(t.db, endpointId)).map((d) => d.status);
+
+test('an endpoint that hangs holds up nobody else and has at most eight requests in flight', async () => {
+  const [hanging, healthy] = [await receiver(), await receiver()];
+  hanging.answer = never;
+  const [slow, good] = [await subscribe(t.db, hanging.url), await subscribe(t.db, healthy.url)];
+  await publish(t.db, slow, 50);
+  await publish(t.db, good, 50);
+  dispatch();
+  await waitUntil(async () => (await statusesOf(good.endpointId)).every((s) => s === 'delivered'), {
+    what: 'the healthy endpoint to get all',
+    timeoutMs: 5_000,
+  });
+  expect(hanging.received).toHaveLength(8);
+  expect(new Set(healthy.received.map((r) => r.headers['webhook-id'])).size).toBe(50);
+  expect(healthy.received).toHaveLength(50);
+});
+
+test('on stop what is under way may end, what hangs is given back without an attempt', async () => {
+  const [hanging, slow] = [await receiver(), await receiver()];
+  hanging.answer = never;
+  slow.answer = (response) => setTimeout(() => response.end(), 100);
+  const [lost, kept] = [await subscribe(t.db, hanging.url), await subscribe(t.db, slow.url)];
+  await publish(t.db, lost);
+  await publish(t.db, kept);
+  const { run } = dispatch({ drainMs: 1_000 });
+  await waitUntil(() => hanging.received.length === 1 && slow.received.length === 1, {
+    what: 'both requests',
+  });
+  stop.abort();
+  expect(await run).toEqual({ attempted: 2 });
+  expect(await deliveriesOf(t.db, lost.endpointId)).toMatchObject([
+    { status: 'pending', attempts: 0, errors: [] },
+  ]);
+  expect(await deliveriesOf(t.db, kept.endpointId)).toMatchObject([{ status: 'delivered', errors: ['ok'] }]);
+});
+
+test('a newer dispatcher sends again what the older one holds, and the older ack is refused', async () => {
+  const partner = await receiver();
+  const answers: (() => void)[] = [];
+  partner.answer = (response) => answers.push(() => response.end());
+  const { endpointId, ...owner } = await subscribe(t.db, partner.url);
+  await publish(t.db, owner);
+  const older = dispatch({ drainMs: 5_000 });
+  await waitUntil(() => partner.received.length === 1, { what: 'the first request' });
+  const newer = dispatch({ drainMs: 5_000 });
+  await waitUntil(() => partner.received.length === 2, { what: 'the request of the newer dispatcher' });
+
+  answers[0]!();
+  expect(await older.run).toEqual({ attempted: 1 });
+  expect(await statusesOf(endpointId)).toEqual(['sending']);
+  answers[1]!();
+  await waitUntil(async () => (await statusesOf(endpointId))[0] === 'delivered', { what: 'the newer ack' });
+  expect(await deliveriesOf(t.db, endpointId)).toMatchObject([{ attempts: 1, errors: ['ok'] }]);
+  expect(new Set(partner.received.map((r) => r.headers['webhook-id'])).size).toBe(1);
+  expect(newer.dispatcher.progress()).toMatchObject({ epoch: 2, delivered: 1, inFlight: 0 });
+});
+
+test('it ends after its time, but not while nobody could start the next one', async () => {
+  const partner = await receiver();
+  const { endpointId, ...owner } = await subscribe(t.db, partner.url);
+  expect(await dispatch({ runForMs: 1 }).run).toEqual({ attempted: 0 });
+  dispatch({ runForMs: 1 }, false);
+  await publish(t.db, owner);
+  await waitUntil(async () => (await statusesOf(endpointId))[0] === 'delivered', { what: 'the delivery' });
+});
+
+test('a delivery that cannot be made for a reason of ours goes to the retries uncounted', async () => {
+  const partner = await receiver();
+  const { endpointId, ...owner } = await subscribe(t.db, partner.url, { secretSealed: 'v1.k9.broken' });
+  await publish(t.db, owner);
+  dispatch();
+  await waitUntil(async () => (await statusesOf(endpointId))[0] === 'retrying', { what: 'the retry' });
+  expect(await deliveriesOf(t.db, endpointId)).toMatchObject([{ attempts: 0, errors: [] }]);
+  expect(partner.received).toEqual([]);
+});
