@@ -4,7 +4,7 @@ const only = (name, from, allowed, comment) => ({
   comment,
   severity: 'error',
   from: { path: from, pathNot: '\\.test\\.ts$' },
-  to: { pathNot: [...allowed, '^node:', from] },
+  to: { pathNot: [...allowed, from], dependencyTypesNot: ['core', 'type-only'] },
 });
 const npm = (...names) => names.map((n) => `^node_modules/${n}(/|$)`);
 
@@ -26,12 +26,12 @@ module.exports = {
       severity: 'error',
       from: { path: '^libs/connectors/([^/]+)/', pathNot: '\\.test\\.ts$' },
       to: {
+        dependencyTypesNot: ['core'],
         pathNot: [
           '^libs/connectors/$1/',
           '^libs/connectors/contract\\.ts$',
           '^libs/(core|health)/',
           ...npm('zod'),
-          '^node:',
         ],
       },
     },
