@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { cancellationSignal, heartbeat } from '@temporalio/activity';
+import { cancellationSignal, Context } from '@temporalio/activity';
 import { AppError } from '../libs/core/errors';
 import type { ProviderId } from '../libs/core/providers';
 import type { ConnectorStream, Page } from '../libs/connectors/contract';
@@ -8,7 +8,7 @@ import { revokeTokens } from '../libs/connectors/oauth-client';
 import { runtimeOf, type ProviderRuntime } from '../libs/connectors/runtime';
 import { Sealer } from '../libs/crypto/sealer';
 import type { Database } from '../libs/db/database';
-import { commitPage, type CommittedPage, type PageToCommit } from '../libs/db/page-commit';
+import { commitPage, type RunCounts, type PageToCommit } from '../libs/db/page-commit';
 import { forgetTokens, readTokensOfUnusedAccount } from '../libs/db/provider-accounts.repo';
 import { readOpenWindow, readRunCounts, type OpenWindow } from '../libs/db/stream-cursors.repo';
 import type { ProviderActivities, SyncStreamInput, SyncStreamResult } from '../workflows/contract';
@@ -17,6 +17,8 @@ import { DATABASE, RUNTIMES } from './injection-tokens';
 
 /** An activity reads pages for this long, then lets the workflow schedule it anew: bounds what a drain waits for. */
 const SLICE_MS = 240_000;
+/** Well within the heartbeat timeout, however long a page takes; a short activity sends none (each is billed on Cloud). */
+const HEARTBEAT_MS = 5_000;
 /** A provider's wait up to this long is bridged by an activity retry; a longer one by a timer of the workflow. */
 const RETRY_WAIT_MS = 60_000;
 
@@ -31,9 +33,19 @@ export class SyncStreamActivities implements ProviderActivities {
   ) {}
 
   async syncStream(input: SyncStreamInput): Promise<SyncStreamResult> {
+    const context = Context.current();
+    const beat = setInterval(() => context.heartbeat(), HEARTBEAT_MS);
+    try {
+      return await this.#readPages(input);
+    } finally {
+      clearInterval(beat);
+    }
+  }
+
+  async #readPages(input: SyncStreamInput): Promise<SyncStreamResult> {
     const { integrationId, stream, generation, runId } = input;
     const sliceEndsAt = Date.now() + SLICE_MS;
-    let counts: Omit<CommittedPage, 'cursorVersion'> = await readRunCounts(this.db, runId, stream);
+    let counts: RunCounts = await readRunCounts(this.db, runId, stream);
     for (;;) {
       const window = await readOpenWindow(this.db, integrationId, stream);
       if (!window) return { more: false, waitMs: null, ...counts };
@@ -64,10 +76,8 @@ export class SyncStreamActivities implements ProviderActivities {
         next: page.next,
       });
       if (committed === null) continue;
-      const { cursorVersion, ...countsSoFar } = committed;
-      counts = countsSoFar;
+      counts = committed;
       if (page.next === null) return { more: false, waitMs: null, ...counts };
-      heartbeat({ cursorVersion });
       if (Date.now() > sliceEndsAt) return { more: true, waitMs: null, ...counts };
     }
   }
@@ -87,14 +97,13 @@ export class SyncStreamActivities implements ProviderActivities {
   }
 
   /** Null when another attempt moved the cursor: this page was not written, the next one starts at the new cursor. */
-  async #commit(page: PageToCommit): Promise<CommittedPage | null> {
+  async #commit(page: PageToCommit): Promise<RunCounts | null> {
     try {
       return await commitPage(this.db, page);
     } catch (error) {
       // A timed-out attempt may still be working beside its successor; only the one the server knows goes on.
       if (!(error instanceof AppError) || error.code !== 'conflict') throw error;
       cancellationSignal().throwIfAborted();
-      heartbeat({ conflict: true });
       return null;
     }
   }

@@ -21,9 +21,9 @@ import { retryDelivery } from '../libs/webhooks/retry-delivery';
 import type { WebhookActivities, WebhookDispatchInput } from '../workflows/contract';
 import { CONFIG, DATABASE, LOGGER, RUNTIMES } from './injection-tokens';
 import { startRetryActivity } from './webhook-retry-start';
+import { isReachable, stopSignal } from './webhook-stop-signal';
 
 const HEARTBEAT_MS = 1_000;
-const PROBE_MS = 2_000;
 
 /** First attempts of a shard, and one failing delivery's retries. */
 @Injectable()
@@ -55,7 +55,7 @@ export class WebhookDeliveryActivities
    * Dispatches a shard for about ten minutes, longer while Temporal does not answer. Ends normally when it is told to
    * stop: the workflow then starts it anew, on a worker that stays.
    */
-  async dispatchWebhooks({ shard }: WebhookDispatchInput): Promise<{ attempted: number }> {
+  async dispatchWebhooks(shard: WebhookDispatchInput): Promise<{ attempted: number }> {
     const context = Context.current();
     const client = getClient();
     const handOver = new RetryHandOver(
@@ -80,9 +80,10 @@ export class WebhookDeliveryActivities
     );
     const beat = setInterval(() => context.heartbeat(dispatcher.progress()), HEARTBEAT_MS);
     const ended = new AbortController();
+    const stop = AbortSignal.any([stopSignal(context, client, ended.signal), this.#draining.signal]);
     const handingOver = handOver.run(ended.signal);
     try {
-      return await dispatcher.run(AbortSignal.any([context.cancellationSignal, this.#draining.signal]));
+      return await dispatcher.run(stop);
     } finally {
       ended.abort();
       await handingOver;
@@ -102,15 +103,5 @@ export class WebhookDeliveryActivities
 
   async onApplicationShutdown(): Promise<void> {
     await this.#egress.destroy();
-  }
-}
-
-/** Does Temporal answer? Only then may a dispatcher end and rely on the next one being started. */
-async function isReachable(client: ReturnType<typeof getClient>): Promise<boolean> {
-  try {
-    await client.withDeadline(Date.now() + PROBE_MS, () => client.workflowService.getSystemInfo({}));
-    return true;
-  } catch {
-    return false;
   }
 }

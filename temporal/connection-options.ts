@@ -4,7 +4,7 @@ import type { Config } from '../libs/config/config';
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Variables of Temporal's own environment configuration that ask for more than an address. */
-const SECURED = /^TEMPORAL_(PROFILE|CONFIG_FILE|API_KEY|TLS|TLS_.+|GRPC_META_.+)$/;
+export const ENVCONFIG_VARIABLE = /^TEMPORAL_(PROFILE|CONFIG_FILE|API_KEY|TLS|TLS_.+|GRPC_META_.+)$/;
 
 export interface TemporalTarget {
   /** Fits `Connection`, and `NativeConnection` alike. */
@@ -32,7 +32,7 @@ export function temporalTarget(
     connectionOptions: { address: config.TEMPORAL_ADDRESS },
     namespace: config.TEMPORAL_NAMESPACE,
   };
-  if (!Object.keys(set).some((name) => SECURED.test(name))) return plain;
+  if (!Object.keys(set).some((name) => ENVCONFIG_VARIABLE.test(name))) return plain;
   const { connectionOptions, namespace } = loadClientConnectConfig({
     overrideEnvVars: set,
     disableFile: !set['TEMPORAL_PROFILE'] && !set['TEMPORAL_CONFIG_FILE'],

@@ -38,6 +38,8 @@ const common = ({ logger, shutdownGraceMs, ...input }: QueueWorkerInput) =>
     identity: `${input.taskQueue}@${hostname()}#${process.pid}`,
     shutdownGraceTime: shutdownGraceMs ?? SHUTDOWN_GRACE_MS,
     shutdownForceTime: SHUTDOWN_FORCE_MS,
+    // A webhook dispatcher must be missed within its three seconds; others beat more slowly anyway.
+    maxHeartbeatThrottleInterval: '1s',
     // An activity started with the workflow task's answer would bypass the rate limit of its queue.
     maxEagerActivityReservationsPerWorkflowTask: 0,
     interceptors: {

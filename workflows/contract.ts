@@ -209,8 +209,10 @@ export interface SyncDispatchActivities {
   dispatchDueSyncs(input: SyncDispatchInput): Promise<SyncDispatchResult>;
 }
 
+/** A dispatcher takes every endpoint with `endpoints.shard % shards = shard`. */
 export interface WebhookDispatchInput {
   shard: number;
+  shards: number;
 }
 
 /** On the webhooks queue. `deliverWebhook` runs as a standalone activity, one per failing delivery. */

@@ -13,7 +13,7 @@ export async function dispatchWebhooks(input: WebhookDispatchInput): Promise<voi
     heartbeatTimeout: '3s',
     retry: { initialInterval: '200ms', maximumInterval: '5s' },
     priority: { priorityKey: 1 },
-    summary: `shard ${input.shard}`,
+    summary: `shard ${input.shard} of ${input.shards}`,
   });
   while (!workflowInfo().continueAsNewSuggested) await activities.dispatchWebhooks(input);
   await continueAsNew<typeof dispatchWebhooks>(input);

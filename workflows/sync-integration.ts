@@ -130,7 +130,7 @@ export async function syncIntegration(input: SyncInput): Promise<SyncResult> {
     const { syncStream } = proxyActivities<ProviderActivities>({
       taskQueue: providerQueue(input.provider),
       startToCloseTimeout: '6m',
-      heartbeatTimeout: '60s',
+      heartbeatTimeout: '15s',
       scheduleToCloseTimeout: '2h',
       retry: { initialInterval: '1s', maximumInterval: '5m' },
     });

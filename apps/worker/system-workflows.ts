@@ -32,7 +32,7 @@ export async function startSystemWorkflows(
       taskQueue: CORE_QUEUE,
       workflowId: webhookDispatchWorkflowId(shard),
       workflowIdConflictPolicy: 'USE_EXISTING',
-      args: [{ shard }],
+      args: [{ shard, shards: config.WEBHOOK_SHARDS }],
       staticSummary: `webhook dispatcher, shard ${shard}`,
     });
   }

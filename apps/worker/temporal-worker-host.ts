@@ -24,6 +24,9 @@ import { CORE_QUEUE, OPS_QUEUE, providerQueue, WEBHOOKS_QUEUE } from '../../work
 import { boundMethods } from './bound-methods';
 import { startSystemWorkflows } from './system-workflows';
 
+/** Retries wait on partners, not on us; each dispatcher of a shard holds one of these slots, too. */
+const CONCURRENT_RETRIES = 100;
+
 /** Runs one Temporal worker per task queue in this process, and drains them before the database pool closes. */
 @Injectable()
 export class TemporalWorkerHost implements OnApplicationBootstrap, BeforeApplicationShutdown {
@@ -59,9 +62,10 @@ export class TemporalWorkerHost implements OnApplicationBootstrap, BeforeApplica
         ),
       ),
       Worker.create(
-        activityWorkerOptions(
-          this.#queue(WEBHOOKS_QUEUE, boundMethods(this.webhooks, ['dispatchWebhooks', 'deliverWebhook'])),
-        ),
+        activityWorkerOptions({
+          ...this.#queue(WEBHOOKS_QUEUE, boundMethods(this.webhooks, ['dispatchWebhooks', 'deliverWebhook'])),
+          maxConcurrentActivities: CONCURRENT_RETRIES,
+        }),
       ),
       ...CONNECTORS.map(({ id }) =>
         Worker.create(

@@ -88,6 +88,12 @@ export const FAILURES = {
     who: 'partner',
     title: 'The endpoint never accepted the webhook',
   },
+  endpoint_gone: {
+    retry: 'never',
+    status: 410,
+    who: 'partner',
+    title: 'The endpoint said it is gone for good',
+  },
   endpoint_blocked: {
     retry: 'after',
     status: 400,

@@ -9,11 +9,20 @@ import {
   type DeliveryToSend,
 } from './deliveries.repo';
 
+/** A dispatcher takes every endpoint with `endpoints.shard % shards = shard`. */
+export interface DispatchShard {
+  shard: number;
+  shards: number;
+}
+
 /**
  * Makes the caller the dispatcher of a shard: raises the epoch, which fences the dispatcher before it, and takes back
  * at once what that one had claimed.
  */
-export async function takeShard(db: Database, shard: number): Promise<{ epoch: number; reclaimed: number }> {
+export async function takeShard(
+  db: Database,
+  { shard, shards }: DispatchShard,
+): Promise<{ epoch: number; reclaimed: number }> {
   return db.transaction(async (tx) => {
     const [row] = await tx.execute<{ epoch: string }>(sql`
       insert into dispatch_shards as s (shard, epoch) values (${shard}, 1)
@@ -22,14 +31,13 @@ export async function takeShard(db: Database, shard: number): Promise<{ epoch: n
     const reclaimed = await tx.execute(sql`
       update deliveries d set status = 'pending', claim_epoch = null
       from endpoints e
-      where e.id = d.endpoint_id and e.shard = ${shard} and d.status = 'sending' and d.claim_epoch < ${epoch}
+      where e.id = d.endpoint_id and e.shard % ${shards} = ${shard} and d.status = 'sending' and d.claim_epoch < ${epoch}
       returning 1`);
     return { epoch, reclaimed: reclaimed.length };
   });
 }
 
-export interface ClaimRequest {
-  shard: number;
+export interface ClaimRequest extends DispatchShard {
   epoch: number;
   /** At most so many deliveries in all. */
   limit: number;
@@ -65,7 +73,7 @@ export async function claimDeliveries(db: Executor, request: ClaimRequest): Prom
     ), ready as (
       select e.id, coalesce(b.count, 0) as busy
       from waiting w
-      join endpoints e on e.id = w.endpoint_id and e.shard = ${request.shard} and e.status = 'enabled'
+      join endpoints e on e.id = w.endpoint_id and e.shard % ${request.shards} = ${request.shard} and e.status = 'enabled'
       left join jsonb_to_recordset(${JSON.stringify(busy)}::jsonb) as b(endpoint_id text, count int)
         on b.endpoint_id = e.id
       where coalesce(b.count, 0) < ${request.perEndpoint}
@@ -106,11 +114,15 @@ export async function ackDeliveries(
 }
 
 /** Gives back what an epoch still holds, e.g. when its dispatcher drains. */
-export async function releaseClaims(db: Executor, shard: number, epoch: number): Promise<number> {
+export async function releaseClaims(
+  db: Executor,
+  { shard, shards }: DispatchShard,
+  epoch: number,
+): Promise<number> {
   const released = await db.execute(sql`
     update deliveries d set status = 'pending', claim_epoch = null
     from endpoints e
-    where e.id = d.endpoint_id and e.shard = ${shard} and d.status = 'sending' and d.claim_epoch = ${epoch}
+    where e.id = d.endpoint_id and e.shard % ${shards} = ${shard} and d.status = 'sending' and d.claim_epoch = ${epoch}
     returning 1`);
   return released.length;
 }

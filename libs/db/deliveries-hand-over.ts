@@ -18,6 +18,7 @@ interface RetryRow extends Record<string, unknown> {
 
 export interface RetryQuery {
   shard: number;
+  shards: number;
   limit: number;
   /** At most so many retries live per endpoint; what is over it waits. */
   livePerEndpoint: number;
@@ -34,7 +35,7 @@ export async function readRetriesToStart(db: Executor, query: RetryQuery): Promi
       select d.id, d.event_id, d.endpoint_id, d.user_id, d.next_at,
         row_number() over (partition by d.endpoint_id order by d.next_at, d.id) as place
       from deliveries d join endpoints e on e.id = d.endpoint_id
-      where d.status = 'retrying' and not d.handed_over and e.shard = ${query.shard}
+      where d.status = 'retrying' and not d.handed_over and e.shard % ${query.shards} = ${query.shard}
     ), live as (
       select endpoint_id, count(*) as count from deliveries
       where status = 'retrying' and handed_over and endpoint_id in (select endpoint_id from waiting)

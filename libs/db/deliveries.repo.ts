@@ -160,7 +160,7 @@ export async function writeResults(
       from results r join taken using (id) where r.number is not null
       on conflict (delivery_id, number) do nothing
     ), disabled as (
-      update endpoints e set status = 'disabled', status_reason = 'delivery_failed'
+      update endpoints e set status = 'disabled', status_reason = 'endpoint_gone'
       where e.status <> 'disabled'
         and e.id in (select t.endpoint_id from taken t join results r using (id) where r.gone)
     )

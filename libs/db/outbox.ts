@@ -27,8 +27,8 @@ export const typeMatches = (patterns: readonly string[], type: string): boolean 
   patterns.some((p) => p === '*' || p === type || (p.endsWith('.*') && type.startsWith(p.slice(0, -1))));
 
 /**
- * Appends events and their deliveries inside the caller's transaction. A delivery is made for each enabled, paused or
- * disabled-for-now endpoint of an app with a live grant of the user that covers the stream (design §8 "Whose").
+ * Appends events and their deliveries inside the caller's transaction. A delivery is made for each endpoint that is not
+ * disabled of an app with a live grant of the user that covers the stream (design §8 "Whose").
  * Must be the last statement before COMMIT: it takes the user's sequence row. An event id that exists is left alone.
  */
 export async function appendEvents(

@@ -24,8 +24,7 @@ export interface PageToCommit {
 }
 
 /** Counts of the run's stream so far. */
-export interface CommittedPage {
-  cursorVersion: number;
+export interface RunCounts {
   pages: number;
   inserted: number;
   updated: number;
@@ -39,7 +38,7 @@ export interface CommittedPage {
  * @throws AppError `integration_gone` when the integration was disconnected, erased or reconnected meanwhile;
  *   `conflict` when another attempt has moved the cursor on: nothing is written, the caller reads the cursor again
  */
-export async function commitPage(db: Database, page: PageToCommit): Promise<CommittedPage> {
+export async function commitPage(db: Database, page: PageToCommit): Promise<RunCounts> {
   return db.transaction(async (tx) => {
     await guardGeneration(tx, page.owner.integrationId, page.generation);
     await advanceCursor(tx, page);
@@ -55,7 +54,7 @@ export async function commitPage(db: Database, page: PageToCommit): Promise<Comm
       ...recordEvent(page.stream, 'created', changes.created),
       ...recordEvent(page.stream, 'updated', changes.updated),
     ]);
-    return { cursorVersion: page.cursorVersion + 1, ...counts };
+    return counts;
   });
 }
 
@@ -96,7 +95,7 @@ async function countPage(
   inserted: number,
   updated: number,
   unchanged: number,
-): Promise<Omit<CommittedPage, 'cursorVersion'>> {
+): Promise<RunCounts> {
   const [row] = await tx.execute<{ pages: number; inserted: number; updated: number; unchanged: number }>(sql`
     insert into sync_run_streams as s (run_id, stream, pages, inserted, updated, unchanged)
     values (${page.runId}, ${page.stream}, 1, ${inserted}, ${updated}, ${unchanged})

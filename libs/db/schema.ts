@@ -340,8 +340,11 @@ export const deliveries = pgTable(
       .on(t.endpointId)
       .where(sql`status = 'sending'`),
     index('deliveries_to_hand_over')
-      .on(t.nextAt)
+      .on(t.endpointId, t.nextAt)
       .where(sql`status = 'retrying' and not handed_over`),
+    index('deliveries_handed_over')
+      .on(t.endpointId)
+      .where(sql`status = 'retrying' and handed_over`),
   ],
 );
 

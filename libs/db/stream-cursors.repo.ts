@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm';
 import type { ProviderId, StreamName } from '../core/providers';
 import type { Database } from './database';
+import type { RunCounts } from './page-commit';
 import type { IntegrationStatus } from './schema';
 
 /** What a stream activity needs to fetch its next page. */
@@ -56,12 +57,8 @@ export async function readOpenWindow(
 }
 
 /** Counts of a run's stream so far; zeros before its first page. */
-export async function readRunCounts(
-  db: Database,
-  runId: string,
-  stream: StreamName,
-): Promise<{ pages: number; inserted: number; updated: number; unchanged: number }> {
-  const [row] = await db.execute<{ pages: number; inserted: number; updated: number; unchanged: number }>(sql`
+export async function readRunCounts(db: Database, runId: string, stream: StreamName): Promise<RunCounts> {
+  const [row] = await db.execute<RunCounts & Record<string, unknown>>(sql`
     select pages, inserted, updated, unchanged from sync_run_streams where run_id = ${runId} and stream = ${stream}`);
   return row ?? { pages: 0, inserted: 0, updated: 0, unchanged: 0 };
 }

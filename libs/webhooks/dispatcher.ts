@@ -1,7 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Database } from '../db/database';
 import type { DeliveryResult, DeliveryToSend } from '../db/deliveries.repo';
-import { ackDeliveries, claimDeliveries, releaseClaims, takeShard } from '../db/deliveries-claims';
+import {
+  ackDeliveries,
+  claimDeliveries,
+  type DispatchShard,
+  releaseClaims,
+  takeShard,
+} from '../db/deliveries-claims';
 import type { Logger } from '../telemetry/logger';
 import { AckBuffer } from './ack-buffer';
 import type { DispatchSettings } from './dispatch-settings';
@@ -49,11 +55,11 @@ export class ShardDispatcher {
 
   constructor(
     private readonly deps: DispatcherDeps,
-    private readonly shard: number,
+    private readonly shard: DispatchShard,
   ) {
     this.#acks = new AckBuffer({
       write: (batch) => this.#writeAcks(batch),
-      onError: (error) => deps.logger.error('webhook acks could not be written', { shard, error }),
+      onError: (error) => deps.logger.error('webhook acks could not be written', { ...shard, error }),
       delayMs: deps.settings.ackDelayMs,
       maxBatch: MAX_ACKS_PER_STATEMENT,
     });
@@ -68,7 +74,7 @@ export class ShardDispatcher {
     const { db, logger } = this.deps;
     const { epoch, reclaimed } = await takeShard(db, this.shard);
     this.#counts.epoch = epoch;
-    logger.info('webhook dispatcher runs', { shard: this.shard, epoch, reclaimed });
+    logger.info('webhook dispatcher runs', { ...this.shard, epoch, reclaimed });
     const ring = (): void => this.#wake.ring();
     stop.addEventListener('abort', ring);
     await this.#claimUntil(stop);
@@ -88,7 +94,7 @@ export class ShardDispatcher {
       }
       const claim = await this.#claim();
       if (claim?.fenced === true) {
-        logger.warn('a newer webhook dispatcher has the shard', { shard: this.shard, ...this.progress() });
+        logger.warn('a newer webhook dispatcher has the shard', { ...this.shard, ...this.progress() });
         return;
       }
       if (claim !== null) {
@@ -111,14 +117,14 @@ export class ShardDispatcher {
     if (limit <= 0) return { fenced: false, deliveries: [] };
     try {
       return await claimDeliveries(db, {
-        shard: this.shard,
+        ...this.shard,
         epoch: this.#counts.epoch,
         limit,
         perEndpoint: settings.inFlightPerEndpoint,
         inFlight: this.#inFlight,
       });
     } catch (error) {
-      logger.error('webhook deliveries could not be claimed', { shard: this.shard, error });
+      logger.error('webhook deliveries could not be claimed', { ...this.shard, error });
       return null;
     }
   }
@@ -158,7 +164,7 @@ export class ShardDispatcher {
     this.#counts.delivered += delivered;
     this.#counts.failed += batch.length - delivered;
     if (refused.length > 0)
-      this.deps.logger.warn('webhook acks were refused', { shard: this.shard, refused: refused.length });
+      this.deps.logger.warn('webhook acks were refused', { ...this.shard, refused: refused.length });
     if (batch.some((r) => r.status === 'retrying')) this.deps.onRetrying();
     this.#wake.ring();
   }
@@ -174,7 +180,7 @@ export class ShardDispatcher {
       pause(settings.drainMs, false, { ref: false }),
     ]);
     const released = settled ? await this.#release() : 0;
-    logger.info('webhook dispatcher ends', { shard: this.shard, ...this.progress(), released, settled });
+    logger.info('webhook dispatcher ends', { ...this.shard, ...this.progress(), released, settled });
   }
 
   /** What cannot be given back now is taken by the next epoch. */
@@ -182,7 +188,7 @@ export class ShardDispatcher {
     try {
       return await releaseClaims(this.deps.db, this.shard, this.#counts.epoch);
     } catch (error) {
-      this.deps.logger.error('webhook claims could not be released', { shard: this.shard, error });
+      this.deps.logger.error('webhook claims could not be released', { ...this.shard, error });
       return 0;
     }
   }

@@ -15,18 +15,9 @@ export interface EndpointUrlRules {
  * @throws AppError `invalid_request` whose message says what to do
  */
 export function checkEndpointUrl(text: string, { allowLoopback }: EndpointUrlRules): URL {
-  if (text.length > MAX_LENGTH)
-    throw refuse(`is longer than ${MAX_LENGTH} characters; use a shorter path or query`);
-  const url = URL.canParse(text) ? new URL(text) : null;
-  if (url === null) throw refuse('is not an absolute URL; write it as https://host/path');
-  if (url.username !== '' || url.password !== '')
-    throw refuse('must not carry a user name or password; verify our signature instead');
-  if (url.href.includes('#')) throw refuse('must not carry a fragment (#…); a server never sees it');
-
+  const url = parse(text);
   const host = url.hostname.replace(/^\[|\]$/g, '');
-  const loopback =
-    isLoopbackName(host) ||
-    (isIpLiteral(host) && isAllowedAddress(host, true) && !isAllowedAddress(host, false));
+  const loopback = isLoopback(host);
   if (loopback && !allowLoopback)
     throw refuse(
       'points to the loopback address, where only our own server would hear it; use a public host (in development set WEBHOOK_ALLOW_LOOPBACK=true)',
@@ -37,6 +28,20 @@ export function checkEndpointUrl(text: string, { allowLoopback }: EndpointUrlRul
     throw refuse('points to a private or reserved IP address; use a public host');
   return url;
 }
+
+function parse(text: string): URL {
+  if (text.length > MAX_LENGTH)
+    throw refuse(`is longer than ${MAX_LENGTH} characters; use a shorter path or query`);
+  if (!URL.canParse(text)) throw refuse('is not an absolute URL; write it as https://host/path');
+  const url = new URL(text);
+  if (url.username !== '' || url.password !== '')
+    throw refuse('must not carry a user name or password; verify our signature instead');
+  if (url.href.includes('#')) throw refuse('must not carry a fragment (#…); a server never sees it');
+  return url;
+}
+
+const isLoopback = (host: string): boolean =>
+  isLoopbackName(host) || (isAllowedAddress(host, true) && !isAllowedAddress(host, false));
 
 const refuse = (why: string): AppError =>
   new AppError('invalid_request', `The endpoint URL ${why}.`, { details: { field: 'url' } });

@@ -1,4 +1,5 @@
 import type { Database } from '../db/database';
+import type { DispatchShard } from '../db/deliveries-claims';
 import { markHandedOver, readRetriesToStart, type RetryToStart } from '../db/deliveries-hand-over';
 import type { Logger } from '../telemetry/logger';
 import { WakeUp } from './wake-up';
@@ -26,7 +27,7 @@ export class RetryHandOver {
 
   constructor(
     private readonly deps: HandOverDeps,
-    private readonly shard: number,
+    private readonly shard: DispatchShard,
   ) {}
 
   /** Something was set to `retrying`: look now. */
@@ -45,7 +46,7 @@ export class RetryHandOver {
         failures = 0;
       } catch (error) {
         failures += 1;
-        this.deps.logger.warn('webhook retries could not be handed over', { shard: this.shard, error });
+        this.deps.logger.warn('webhook retries could not be handed over', { ...this.shard, error });
       }
       const pauseMs = full ? 0 : Math.min(IDLE_MS * 2 ** failures, MAX_PAUSE_MS);
       if (!stop.aborted) await this.#wake.wait(pauseMs);
@@ -56,7 +57,7 @@ export class RetryHandOver {
   /** True when there may be more at once. @throws the first error, after what was started is marked */
   async #step(stop: AbortSignal): Promise<boolean> {
     const { db, livePerEndpoint } = this.deps;
-    const retries = await readRetriesToStart(db, { shard: this.shard, limit: BATCH, livePerEndpoint });
+    const retries = await readRetriesToStart(db, { ...this.shard, limit: BATCH, livePerEndpoint });
     for (let at = 0; at < retries.length && !stop.aborted; at += STARTS_AT_ONCE)
       await this.#start(retries.slice(at, at + STARTS_AT_ONCE));
     return retries.length === BATCH;

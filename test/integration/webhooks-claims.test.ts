@@ -11,6 +11,8 @@ import type { DeliveryResult } from '../../libs/db/deliveries.repo';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { deliveriesOf, publish, subscribe, type Subscription } from '../support/webhook-fixtures';
 
+const SHARD = { shard: 0, shards: 64 };
+
 let t: TestDatabase;
 beforeEach(async () => {
   t = await createTestDatabase();
@@ -20,7 +22,7 @@ afterEach(() => t.drop());
 const URL = 'https://partner.example/hook';
 
 const claim = (epoch: number, options: Partial<ClaimRequest> = {}) =>
-  claimDeliveries(t.db, { shard: 0, epoch, limit: 128, perEndpoint: 8, inFlight: new Map(), ...options });
+  claimDeliveries(t.db, { ...SHARD, epoch, limit: 128, perEndpoint: 8, inFlight: new Map(), ...options });
 
 async function subscribed(count: number, values = {}): Promise<Subscription> {
   const subscription = await subscribe(t.db, `${URL}/${count}`, values);
@@ -50,7 +52,7 @@ test('a claim is fair: full endpoints get nothing, long backlogs leave room for 
   const long = await subscribed(40);
   const short = await subscribed(2);
   const full = await subscribed(5);
-  const { epoch } = await takeShard(t.db, 0);
+  const { epoch } = await takeShard(t.db, SHARD);
   const inFlight = new Map([
     [full.endpointId, 8],
     [long.endpointId, 3],
@@ -73,17 +75,17 @@ test('paused, disabled and other shards’ endpoints are left alone', async () =
   const later = await subscribed(1);
   await t.db.execute(sql`update endpoints set status = 'disabled' where id = ${later.endpointId}`);
   await subscribed(1, { shard: 1 });
-  const { epoch } = await takeShard(t.db, 0);
+  const { epoch } = await takeShard(t.db, SHARD);
   expect(await claim(epoch)).toEqual({ fenced: false, deliveries: [] });
 });
 
 test('a newer dispatcher takes claims back at once and the older one neither claims nor acks', async () => {
   const { endpointId } = await subscribed(2);
-  const old = await takeShard(t.db, 0);
+  const old = await takeShard(t.db, SHARD);
   const [first, second] = (await claim(old.epoch)).deliveries;
   expect(await ackDeliveries(t.db, old.epoch, [delivered(first!.id)])).toEqual([]);
 
-  const newer = await takeShard(t.db, 0);
+  const newer = await takeShard(t.db, SHARD);
   expect(newer).toEqual({ epoch: old.epoch + 1, reclaimed: 1 });
   expect(await claim(old.epoch)).toEqual({ fenced: true, deliveries: [] });
   expect((await claim(newer.epoch)).deliveries.map((d) => d.id)).toEqual([second!.id]);
@@ -97,7 +99,7 @@ test('a newer dispatcher takes claims back at once and the older one neither cla
 
 test('an ack that is written twice counts once', async () => {
   const { endpointId } = await subscribed(1);
-  const { epoch } = await takeShard(t.db, 0);
+  const { epoch } = await takeShard(t.db, SHARD);
   const [row] = (await claim(epoch)).deliveries;
   await ackDeliveries(t.db, epoch, [delivered(row!.id)]);
   expect(await ackDeliveries(t.db, epoch, [delivered(row!.id)])).toEqual([row!.id]);
@@ -106,8 +108,11 @@ test('an ack that is written twice counts once', async () => {
 
 test('a claim that races with a newer dispatcher leaves nothing behind', async () => {
   const { endpointId } = await subscribed(30);
-  const { epoch } = await takeShard(t.db, 0);
-  const [taken] = await Promise.all([takeShard(t.db, 0), ...Array.from({ length: 4 }, () => claim(epoch))]);
+  const { epoch } = await takeShard(t.db, SHARD);
+  const [taken] = await Promise.all([
+    takeShard(t.db, SHARD),
+    ...Array.from({ length: 4 }, () => claim(epoch)),
+  ]);
   const sending = (await deliveriesOf(t.db, endpointId)).filter((d) => d.status === 'sending');
   expect(sending).toEqual([]);
   expect((await claim(taken.epoch)).deliveries).toHaveLength(8);
@@ -115,9 +120,9 @@ test('a claim that races with a newer dispatcher leaves nothing behind', async (
 
 test('released claims are pending again', async () => {
   await subscribed(3);
-  const { epoch } = await takeShard(t.db, 0);
+  const { epoch } = await takeShard(t.db, SHARD);
   await claim(epoch);
-  expect(await releaseClaims(t.db, 0, epoch)).toBe(3);
+  expect(await releaseClaims(t.db, SHARD, epoch)).toBe(3);
   expect((await claim(epoch)).deliveries).toHaveLength(3);
 });
 
@@ -125,7 +130,7 @@ test('retries are handed over soonest first and up to the endpoint’s room', as
   const [busy, calm] = [await subscribed(5), await subscribed(1)];
   await t.db.execute(sql`
     update deliveries set status = 'retrying', next_at = now() + seq * interval '1 minute'`);
-  const query = { shard: 0, limit: 50, livePerEndpoint: 2 };
+  const query = { ...SHARD, limit: 50, livePerEndpoint: 2 };
   const first = await readRetriesToStart(t.db, query);
   expect(countBy(first.map((r) => r.endpointId))).toEqual({ [busy.endpointId]: 2, [calm.endpointId]: 1 });
   await markHandedOver(

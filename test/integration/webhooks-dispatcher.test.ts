@@ -51,7 +51,7 @@ function dispatch(settings: Partial<DispatchSettings> = {}, mayEnd = true) {
       onRetrying: () => undefined,
       mayEnd: () => Promise.resolve(mayEnd),
     },
-    0,
+    { shard: 0, shards: 64 },
   );
   const run = dispatcher.run(stop.signal);
   running.push(run);

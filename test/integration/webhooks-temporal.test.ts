@@ -47,7 +47,7 @@ beforeAll(async () => {
   await temporal.client.workflow.start<typeof dispatchWebhooks>('dispatchWebhooks', {
     taskQueue: CORE_QUEUE,
     workflowId: webhookDispatchWorkflowId(0),
-    args: [{ shard: 0 }],
+    args: [{ shard: 0, shards: 64 }],
   });
 });
 

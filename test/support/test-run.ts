@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { dropDatabase } from '../../scripts/fresh-start';
 import { migrateDatabase } from '../../scripts/migrate';
 import { freePort } from '../../scripts/ports';
-import { ensureDatabase, startPostgres, stopLeftPostgres } from '../../scripts/postgres';
+import { ensureDatabase, removePostgres, startPostgres } from '../../scripts/postgres';
 import { dataDirectory, projectRoot, type Say, SetupError } from '../../scripts/project';
 import { claimStack, type StackLock } from '../../scripts/stack-lock';
 import { startTemporal } from '../../scripts/temporal';
@@ -77,7 +77,7 @@ async function removeDeadRuns(): Promise<void> {
       if (error instanceof SetupError) continue;
       throw error;
     }
-    await stopLeftPostgres(join(folder, 'postgres'));
+    await removePostgres(join(folder, 'postgres'));
     rmSync(folder, { recursive: true, force: true });
   }
 }
@@ -93,7 +93,7 @@ async function startTestPostgres(folder: string): Promise<string> {
         durable: false,
         say,
       });
-  if (own) stops.push(() => own.stop());
+  if (own) stops.push(() => removePostgres(join(folder, 'postgres')));
   const server = new URL(given ?? own?.urlOf('postgres') ?? '');
   server.pathname = '/postgres';
   const template = new URL(server);

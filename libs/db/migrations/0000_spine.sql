@@ -227,7 +227,8 @@ ALTER TABLE "sync_run_streams" ADD CONSTRAINT "sync_run_streams_run_id_sync_runs
 ALTER TABLE "sync_runs" ADD CONSTRAINT "sync_runs_integration_id_integrations_id_fk" FOREIGN KEY ("integration_id") REFERENCES "public"."integrations"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 CREATE INDEX "deliveries_pending" ON "deliveries" USING btree ("endpoint_id","seq","id") WHERE status = 'pending';--> statement-breakpoint
 CREATE INDEX "deliveries_sending" ON "deliveries" USING btree ("endpoint_id") WHERE status = 'sending';--> statement-breakpoint
-CREATE INDEX "deliveries_to_hand_over" ON "deliveries" USING btree ("next_at") WHERE status = 'retrying' and not handed_over;--> statement-breakpoint
+CREATE INDEX "deliveries_to_hand_over" ON "deliveries" USING btree ("endpoint_id","next_at") WHERE status = 'retrying' and not handed_over;--> statement-breakpoint
+CREATE INDEX "deliveries_handed_over" ON "deliveries" USING btree ("endpoint_id") WHERE status = 'retrying' and handed_over;--> statement-breakpoint
 CREATE INDEX "endpoints_shard_idx" ON "endpoints" USING btree ("shard");--> statement-breakpoint
 CREATE INDEX "events_integration_idx" ON "events" USING btree ("integration_id","occurred_at");--> statement-breakpoint
 CREATE INDEX "grants_user_idx" ON "grants" USING btree ("user_id");--> statement-breakpoint
