@@ -41,7 +41,7 @@ export const sandboxOptionsSchema = z.strictObject({
 export type SandboxOptions = z.input<typeof sandboxOptionsSchema>;
 export type SandboxConfig = Readonly<z.output<typeof sandboxOptionsSchema>>;
 
-export class SandboxConfigError extends Error {
+class SandboxConfigError extends Error {
   override name = 'SandboxConfigError';
 }
 

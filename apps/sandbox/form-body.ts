@@ -1,9 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 
 /** Form fields by name; a repeated field is a list. */
-export type FormFields = Record<string, string | string[]>;
+type FormFields = Record<string, string | string[]>;
 
-export function parseForm(text: string): FormFields {
+function parseForm(text: string): FormFields {
   const fields: FormFields = {};
   for (const [name, value] of new URLSearchParams(text)) {
     const present = fields[name];

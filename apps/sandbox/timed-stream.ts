@@ -4,7 +4,7 @@ export interface Timed {
 }
 
 /** Newest first; equal instants by id, so that the order is total. */
-export const newestFirst = (a: Timed, b: Timed): number =>
+const newestFirst = (a: Timed, b: Timed): number =>
   b.timeMs - a.timeMs || (a.id < b.id ? 1 : a.id > b.id ? -1 : 0);
 
 /** First index of `list` (newest first) at which `before` stops holding. */

@@ -3,6 +3,8 @@ import { z } from 'zod';
 import { AppError } from '../../../libs/core/errors';
 import { stravaLimitsSchema } from '../config';
 import type { SandboxContext } from '../context';
+import { weightListJson, weightReconcileJson } from '../google-health/weight-point';
+import { summaryJsonOf } from '../strava/activity';
 import { revokeGoogleGrant } from '../google-health/oauth.routes';
 import { SANDBOX_PROVIDERS } from '../providers';
 import type { Account } from '../store';
@@ -18,6 +20,8 @@ const sizeBodySchema = z.strictObject({
   weightsPerDay: z.number().int().min(0).max(100_000).optional(),
   weights: total.optional(),
   activities: total.optional(),
+  /** Makes and renders all data at once instead of on first use, so that a bench starts at full speed. */
+  warm: z.boolean().default(false),
 });
 
 const nameSchema = z
@@ -37,6 +41,15 @@ interface Params {
 }
 
 const shown = ({ provider, name, id, zone, size }: Account): unknown => ({ provider, name, id, zone, size });
+
+function renderAll(account: Account): void {
+  if (account.provider === 'strava') account.activities.items.forEach(summaryJsonOf);
+  else
+    for (const point of account.weights.items) {
+      weightListJson(point, account.id);
+      weightReconcileJson(point, account.id);
+    }
+}
 
 /** Accounts, limits, reset and figures under `/control`. */
 export function controlAccountRoutes(
@@ -59,7 +72,7 @@ export function controlAccountRoutes(
   app.put<{ Params: Params }>('/control/accounts/:provider/:account', async (request) => {
     const provider = readProvider(request.params.provider);
     const name = readInput(nameSchema, request.params.account);
-    const body = readInput(sizeBodySchema, request.body);
+    const { warm, ...body } = readInput(sizeBodySchema, request.body);
     const size = {
       ...body,
       days: body.days ?? context.config.days,
@@ -71,7 +84,9 @@ export function controlAccountRoutes(
     if (size.weights === undefined && size.weightsPerDay * size.days > MAX_RECORDS)
       throw new AppError('invalid_request', `an account holds at most ${MAX_RECORDS} weights`);
     const present = context.store.find(provider, name);
-    return shown(context.store.define(provider, present?.name ?? name, size));
+    const account = context.store.define(provider, present?.name ?? name, size);
+    if (warm) renderAll(account);
+    return shown(account);
   });
 
   app.post<{ Params: Params }>('/control/revoke/:provider/:account', async (request) => {

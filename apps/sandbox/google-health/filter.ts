@@ -1,6 +1,6 @@
 import { invalidFilter } from './refusals';
 
-export interface Range {
+interface Range {
   fromMs: number;
   toMs: number;
 }

@@ -34,8 +34,9 @@ async function walk(
     const page = await client.get(`${path}?${new URLSearchParams({ ...query, pageToken })}`, token);
     pages.push(page);
     points.push(...((page.json['dataPoints'] ?? []) as Point[]));
-    if (page.json['nextPageToken'] === undefined) return { pages, points };
-    pageToken = String(page.json['nextPageToken']);
+    const next = page.json['nextPageToken'];
+    if (typeof next !== 'string') return { pages, points };
+    pageToken = next;
   }
 }
 

@@ -20,7 +20,7 @@ const authorizeRequestSchema = z.object({
   approval_prompt: z.enum(['auto', 'force']).optional(),
 });
 
-export type AuthorizeRequest = z.output<typeof authorizeRequestSchema>;
+type AuthorizeRequest = z.output<typeof authorizeRequestSchema>;
 
 /** The consent form. `requested_scope` carries the request's `scope`; `scope` is what the user left ticked. */
 const consentSchema = authorizeRequestSchema.omit({ scope: true }).extend({

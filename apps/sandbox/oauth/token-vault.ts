@@ -167,7 +167,7 @@ export class TokenVault {
 }
 
 /** How access and refresh tokens of the imitated providers begin. */
-export const TOKEN_PREFIXES = ['ya29.', '1//0', 'a4b', 'e5n'] as const;
+const TOKEN_PREFIXES = ['ya29.', '1//0', 'a4b', 'e5n'] as const;
 
 const grantKey = (provider: string, account: string, client: string): string =>
   JSON.stringify([provider, account, client]);

@@ -40,7 +40,7 @@ const round = (value: number, digits: number): number => Number(value.toFixed(di
  * A SummaryActivity (strava_swagger.json). Keys are absent rather than null where real lists omit them;
  * `start_date_local` is local wall time with a false `Z`.
  */
-export function summaryOf(a: StravaActivity): Record<string, unknown> {
+function summaryOf(a: StravaActivity): Record<string, unknown> {
   const variant = hash32(a.id) % 4;
   const speed = a.movingTimeS > 0 ? a.distanceM / a.movingTimeS : 0;
   const hr = a.averageHeartRateBpm;

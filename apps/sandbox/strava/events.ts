@@ -24,15 +24,27 @@ export function announceActivity(
   updates: Record<string, string> = {},
 ): void {
   for (const grant of context.vault.grantsOf('strava', account.name)) {
-    const mayKnow = activity.isPrivate && aspect === 'create' ? ['activity:read_all'] : READ_SCOPES;
-    if (!grant.scopes.some((scope) => mayKnow.includes(scope))) continue;
+    if (!grant.scopes.some((scope) => READ_SCOPES.includes(scope))) continue;
+    const event = asSeenBy(grant, activity, aspect, updates);
+    if (event === null) continue;
     post(context, account, grant.clientId, {
       object_type: 'activity',
       object_id: Number(activity.id),
-      aspect_type: aspect,
-      updates,
+      ...event,
     });
   }
+}
+
+/** Without `activity:read_all` an activity that turns private looks deleted, and private ones do not exist. */
+function asSeenBy(
+  grant: Grant,
+  activity: StravaActivity,
+  aspect: StravaEvent['aspect_type'],
+  updates: Record<string, string>,
+): Pick<StravaEvent, 'aspect_type' | 'updates'> | null {
+  if (!activity.isPrivate || grant.scopes.includes('activity:read_all'))
+    return { aspect_type: aspect, updates };
+  return updates['private'] === 'true' ? { aspect_type: 'delete', updates: {} } : null;
 }
 
 /** Strava announces only changes of title, type and privacy; other edits stay silent. */

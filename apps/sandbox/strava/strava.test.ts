@@ -199,3 +199,19 @@ test('a callback that does not echo the challenge is refused; lost events are tr
   const attempts = await waitFor(3, (call) => call.method === 'POST');
   expect(new Set(attempts.map((call) => call.body)).size).toBe(1);
 });
+
+test('an activity that turns private looks deleted to an app without activity:read_all', async () => {
+  const { url, waitFor } = await subscribe();
+  await createSubscription(url);
+  await client.connect('strava', { tick: ['activity:read'], params: { scope: 'activity:read' } });
+  const { json } = await client.control('POST', '/records/strava/user-1/activity', {});
+  await client.control('PATCH', `/records/strava/user-1/activity/${String(json['sourceId'])}`, {
+    private: true,
+    name: 'mine',
+  });
+  const posts = await waitFor(2, (call) => call.method === 'POST');
+  expect(posts.map((call) => (JSON.parse(call.body) as { aspect_type: string }).aspect_type)).toEqual([
+    'create',
+    'delete',
+  ]);
+});

@@ -12,7 +12,7 @@ export interface CallbackServer {
   url: string;
   calls: ReceivedCall[];
   /** Resolves as soon as `count` calls that `wanted` accepts have come. */
-  waitFor(count: number, wanted?: (call: ReceivedCall) => boolean): Promise<ReceivedCall[]>;
+  waitFor: (count: number, wanted?: (call: ReceivedCall) => boolean) => Promise<ReceivedCall[]>;
   close(): Promise<void>;
 }
 

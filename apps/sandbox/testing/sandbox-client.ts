@@ -10,14 +10,14 @@ export interface HttpAnswer {
 }
 
 export const CLIENT = { client_id: 'client-1', client_secret: 'sandbox-secret' } as const;
-export const REDIRECT_URI = 'http://127.0.0.1:9/callback';
-export const CODE_VERIFIER = 'v'.repeat(64);
+const REDIRECT_URI = 'http://127.0.0.1:9/callback';
+const CODE_VERIFIER = 'v'.repeat(64);
 
 export const GOOGLE_SCOPES = [
   'https://www.googleapis.com/auth/googlehealth.health_metrics_and_measurements.readonly',
   'https://www.googleapis.com/auth/googlehealth.activity_and_fitness.readonly',
 ] as const;
-export const STRAVA_SCOPES = ['read', 'activity:read_all', 'profile:read_all'] as const;
+const STRAVA_SCOPES = ['read', 'activity:read_all', 'profile:read_all'] as const;
 
 const asJson = (text: string): Record<string, unknown> => {
   try {
