@@ -39,7 +39,7 @@ async function connectAccounts(stack: Stack): Promise<void> {
     await fetch(`${stack.urls.sandbox}/control/accounts/google_health/${account}`, {
       method: 'PUT',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ days: DAYS, weights: WEIGHTS_PER_ACCOUNT, activities: 0 }),
+      body: JSON.stringify({ days: DAYS, weights: WEIGHTS_PER_ACCOUNT, activities: 0, warm: true }),
     });
     const user = await api.post<{ id: string }>('/v1/users', { displayName: account });
     const { authorizationUrl } = await api.post<{ authorizationUrl: string }>(
