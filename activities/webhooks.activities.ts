@@ -1,9 +1,4 @@
-import {
-  Inject,
-  Injectable,
-  type BeforeApplicationShutdown,
-  type OnApplicationShutdown,
-} from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { Context, getClient } from '@temporalio/activity';
 import type { Agent } from 'undici';
 import type { Config } from '../libs/config/config';
@@ -27,9 +22,7 @@ const HEARTBEAT_MS = 1_000;
 
 /** First attempts of a shard, and one failing delivery's retries. */
 @Injectable()
-export class WebhookDeliveryActivities
-  implements WebhookActivities, BeforeApplicationShutdown, OnApplicationShutdown
-{
+export class WebhookDeliveryActivities implements WebhookActivities, OnApplicationShutdown {
   readonly #draining = new AbortController();
   readonly #egress: Agent;
   readonly #attempts: AttemptDeps;
@@ -96,8 +89,8 @@ export class WebhookDeliveryActivities
     return retryDelivery(this.#attempts, input.deliveryId);
   }
 
-  /** Together with the worker's own shutdown: a dispatcher must not claim on through the worker's grace time. */
-  beforeApplicationShutdown(): void {
+  /** Called before the worker shuts down: a dispatcher must not claim on through the worker's grace time. */
+  stopDispatching(): void {
     this.#draining.abort();
   }
 

@@ -84,6 +84,7 @@ export class TemporalWorkerHost implements OnApplicationBootstrap, BeforeApplica
   }
 
   async beforeApplicationShutdown(): Promise<void> {
+    this.webhooks.stopDispatching();
     for (const worker of this.#workers) if (worker.getState() === 'RUNNING') worker.shutdown();
     await this.#done;
     await this.#connection?.close();

@@ -287,7 +287,7 @@ test('a worker that stops ends its requests, and the dispatcher goes on elsewher
   await publish(t.db, owner, 12);
   await waitUntil(() => partner.received.length === 8, { what: 'eight requests under way' });
   workers[1]!.shutdown();
-  webhooks.beforeApplicationShutdown();
+  webhooks.stopDispatching();
   await running[1];
   expect((await deliveriesOf(t.db, endpointId)).map((d) => d.status)).toEqual([
     ...Array.from({ length: 8 }, () => 'delivered'),
