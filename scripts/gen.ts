@@ -25,7 +25,7 @@ async function openApiText(): Promise<string> {
 
 async function generate(): Promise<ReadonlyMap<string, string>> {
   const openApi = await openApiText();
-  const types = astToString(await openapiTS(openApi, { alphabetize: true }));
+  const types = astToString(await openapiTS(openApi, { alphabetize: true, defaultNonNullable: false }));
   return new Map([
     ['.env.example', envExample()],
     ['libs/api-client/openapi.json', openApi],

@@ -6,7 +6,7 @@ import postgres from 'postgres';
 import { sayOnStdout } from './project';
 
 /** Beside the sources, and copied beside the compiled code by the build. */
-export const MIGRATIONS_FOLDER = join(__dirname, '../libs/db/migrations');
+const MIGRATIONS_FOLDER = join(__dirname, '../libs/db/migrations');
 
 /** Any number, the same in every process: one migrates, the others wait and find nothing to do. */
 const MIGRATION_LOCK = 7_240_991;

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chownSync, cpSync, existsSync, mkdirSync, statSync } from 'node:fs';
+import { chownSync, cpSync, existsSync, mkdirSync, renameSync, statSync } from 'node:fs';
 import { dirname, join, sep } from 'node:path';
 import { projectRoot, SetupError } from './project';
 
@@ -73,15 +73,18 @@ export function postgresHome(wanted: string): PostgresHome {
   const runAs = postgresIdentity();
   if (!runAs || (everybodyMayEnter(native) && everybodyMayEnter(dirname(wanted))))
     return { bin: join(native, 'bin'), base: wanted, runAs };
-  const name = createHash('sha256').update(wanted).digest('hex').slice(0, 16);
-  const elsewhere = join('/var/tmp', `diettracker-postgres-${name}`);
+  const elsewhere = join('/var/tmp', `diettracker-postgres-${shortHash(native)}`);
   const copy = join(elsewhere, 'native');
-  if (!existsSync(join(copy, 'bin/postgres'))) {
+  if (!existsSync(copy)) {
+    const partial = `${copy}.${process.pid}.partial`;
     mkdirSync(elsewhere, { recursive: true, mode: 0o755 });
-    cpSync(native, copy, { recursive: true, verbatimSymlinks: true });
+    cpSync(native, partial, { recursive: true, verbatimSymlinks: true });
+    renameSync(partial, copy);
   }
-  return { bin: join(copy, 'bin'), base: elsewhere, runAs };
+  return { bin: join(copy, 'bin'), base: join(elsewhere, shortHash(wanted)), runAs };
 }
+
+const shortHash = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16);
 
 /** Makes a folder the programs may write to. */
 export function makeOwnFolder(path: string, runAs: Identity | undefined): void {

@@ -38,6 +38,8 @@ export interface PostgresServer {
   /** URL of a database of this server, as superuser. */
   urlOf(database: string): string;
   port: number;
+  /** Where its data really is: not always `options.directory`. */
+  directory: string;
   stop(): Promise<void>;
 }
 
@@ -55,6 +57,7 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
   const port = (await runningPort(home, data)) ?? (await start(home, data, logFile, options));
   return {
     port,
+    directory: home.base,
     urlOf: (database) => `postgres://${SUPERUSER}:${password}@127.0.0.1:${port}/${database}`,
     stop: () => stopPostgres(home, data),
   };
@@ -138,11 +141,11 @@ async function stopPostgres(home: PostgresHome, data: string): Promise<void> {
   }
 }
 
-/** Stops the instance that a killed process left running on this folder, if any. */
-export async function stopLeftPostgres(directory: string): Promise<void> {
-  if (!existsSync(directory)) return;
+/** Stops the instance of this folder, if it runs, and removes its data. */
+export async function removePostgres(directory: string): Promise<void> {
   const home = postgresHome(directory);
-  await stopPostgres(home, join(home.base, 'data'));
+  if (existsSync(home.base)) await stopPostgres(home, join(home.base, 'data'));
+  rmSync(home.base, { recursive: true, force: true });
 }
 
 const UNKNOWN_DATABASE = '3D000';

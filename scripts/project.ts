@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 
 function findRoot(from: string): string {
-  if (existsSync(join(from, 'package.json')) && existsSync(join(from, 'temporal/server/go.mod'))) return from;
+  if (existsSync(join(from, 'package.json'))) return from;
   const parent = dirname(from);
   if (parent === from) throw new Error(`the project's folder was not found above ${__dirname}`);
   return findRoot(parent);

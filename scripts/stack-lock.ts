@@ -71,7 +71,7 @@ async function stopLeftovers(book: Book | null, dataFolder: string, say: Say): P
     `Stopping what an earlier run left behind: ${left.map(({ name, pid }) => `${name} (${pid})`).join(', ')}`,
   );
   for (const { pid } of left) signalGroup(pid, 'SIGTERM');
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + 3_000;
   while (left.some(isAlive) && Date.now() < deadline) await sleep(100);
   for (const member of left) if (isAlive(member)) signalGroup(member.pid, 'SIGKILL');
 }

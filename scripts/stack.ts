@@ -164,7 +164,7 @@ async function startDatabase(
       say,
     });
     parts.onStop(() => server.stop());
-    say(`PostgreSQL: embedded 18 on 127.0.0.1:${server.port}, data in ${join(dataDirectory, 'postgres')}`);
+    say(`PostgreSQL: embedded 18 on 127.0.0.1:${server.port}, data in ${server.directory}`);
     url = server.urlOf(DATABASE);
   } else say('PostgreSQL: the one DATABASE_URL names');
   if (freshDatabase !== undefined) return createFreshDatabase({ DATABASE_URL: url }, freshDatabase);

@@ -6,7 +6,7 @@ import { SEARCH_ATTRIBUTES } from '../libs/core/search-attributes';
 import { startProcess } from './managed-process';
 import { projectRoot, SetupError } from './project';
 import { untilReady } from './readiness';
-import type { TemporalOptions, TemporalServer } from './temporal';
+import type { TemporalOptions, TemporalServer } from './temporal-contract';
 import { answersGrpc } from './temporal-probe';
 
 /** The first CLI whose `start-dev` is a 1.32 server. */

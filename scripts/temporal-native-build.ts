@@ -1,9 +1,10 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { startProcess, tailOf } from './managed-process';
 import { processIdentity } from './process-identity';
 import { projectRoot, type Say, SetupError } from './project';
 
@@ -104,25 +105,21 @@ async function takeLock(lock: string, say: Say): Promise<void> {
 async function buildOne(go: string, name: string, path: string, into: string, say: Say): Promise<void> {
   const startedAt = Date.now();
   const elapsed = () => `${Math.round((Date.now() - startedAt) / 1000)} s`;
-  const child = spawn(go, ['build', '-trimpath', '-ldflags=-s -w', '-o', join(into, name), path], {
+  const child = startProcess({
+    name: `go build of ${name}`,
+    command: go,
+    args: ['build', '-trimpath', '-ldflags=-s -w', '-o', join(into, name), path],
     cwd: MODULE,
     env: { ...process.env, GOTOOLCHAIN: 'auto', CGO_ENABLED: '0', GOFLAGS: '', GOWORK: 'off' },
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  let errors = '';
-  child.stderr.on('data', (chunk: Buffer) => {
-    errors = (errors + chunk.toString()).slice(-4_000);
+    logFile: join(into, `${name}.log`),
   });
   say(`  ${name}: building`);
   const ticker = setInterval(() => say(`  ${name}: still building after ${elapsed()}`), PROGRESS_EVERY_MS);
-  const code = await new Promise<number | null>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', resolve);
-  }).finally(() => clearInterval(ticker));
-  if (code !== 0)
+  const how = await child.exited.finally(() => clearInterval(ticker));
+  if (how !== 'exited with 0')
     throw new SetupError(
-      `Building ${name} failed (go build ended with ${code}). The Go module proxy must be reachable; or set ` +
-        `TEMPORAL_ADDRESS or TEMPORAL_CLI_PATH.\n${errors}`,
+      `Building ${name} failed (go build ${how}). The Go module proxy must be reachable; or set TEMPORAL_ADDRESS or ` +
+        `TEMPORAL_CLI_PATH.\n${tailOf(child.logFile)}`,
     );
   say(`  ${name}: built in ${elapsed()}`);
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type ManagedProcess, startProcess } from './managed-process';
 import { freePorts } from './ports';
 import { answersOk, untilReady } from './readiness';
-import type { TemporalOptions, TemporalServer } from './temporal';
+import type { TemporalOptions, TemporalServer } from './temporal-contract';
 import { answersGrpc } from './temporal-probe';
 import { connectionOf, forgetMembers, prepareSchema, type TemporalDatabases } from './temporal-schema';
 import { projectRoot, SetupError } from './project';

@@ -57,38 +57,47 @@ export async function prepareSchema(binFolder: string, databases: TemporalDataba
       });
     }
   };
-  const existing = await existingDatabases(databases.serverUrl);
   const prepare = async (database: string, schema: string) => {
-    if (!existing.has(database)) {
-      await tool(database, 'create');
-      await tool(database, 'setup-schema', '-v', '0.0');
-    }
+    if (!(await exists(databases.serverUrl, database))) await tool(database, 'create');
+    // On a database that has a version this would reset it.
+    if (!(await hasVersion(databases.serverUrl, database))) await tool(database, 'setup-schema', '-v', '0.0');
     await tool(database, 'update-schema', '--schema-name', `postgresql/v12/${schema}`);
   };
   await Promise.all([prepare(databases.main, 'temporal'), prepare(databases.visibility, 'visibility')]);
 }
 
-/**
- * Forgets the hosts of an earlier server on this database. A killed one stays registered, and the next would spend up to
- * half a minute trying to reach it. Only right because a native server is the only one of its cluster.
- */
-export async function forgetMembers(databases: TemporalDatabases): Promise<void> {
-  const url = new URL(databases.serverUrl);
-  url.pathname = `/${databases.main}`;
+async function withDatabase<T>(
+  serverUrl: string,
+  database: string | null,
+  use: (sql: postgres.Sql) => Promise<T>,
+): Promise<T> {
+  const url = new URL(serverUrl);
+  if (database !== null) url.pathname = `/${database}`;
   const sql = postgres(url.href, { max: 1, onnotice: () => undefined });
   try {
-    await sql`DELETE FROM cluster_membership`;
+    return await use(sql);
   } finally {
     await sql.end();
   }
 }
 
-async function existingDatabases(url: string): Promise<Set<string>> {
-  const sql = postgres(url, { max: 1, onnotice: () => undefined });
-  try {
-    const rows = await sql<{ datname: string }[]>`SELECT datname FROM pg_database`;
-    return new Set(rows.map((row) => row.datname));
-  } finally {
-    await sql.end();
-  }
-}
+const exists = (serverUrl: string, database: string): Promise<boolean> =>
+  withDatabase(serverUrl, null, async (sql) => {
+    const rows = await sql`SELECT 1 FROM pg_database WHERE datname = ${database}`;
+    return rows.length > 0;
+  });
+
+const hasVersion = (serverUrl: string, database: string): Promise<boolean> =>
+  withDatabase(serverUrl, database, async (sql) => {
+    const [row] = await sql<{ found: boolean }[]>`SELECT to_regclass('schema_version') IS NOT NULL AS found`;
+    return row?.found ?? false;
+  });
+
+/**
+ * Forgets the hosts of an earlier server on this database. A killed one stays registered, and the next would spend up to
+ * half a minute trying to reach it. Only right because a native server is the only one of its cluster.
+ */
+export const forgetMembers = ({ serverUrl, main }: TemporalDatabases): Promise<void> =>
+  withDatabase(serverUrl, main, async (sql) => {
+    await sql`DELETE FROM cluster_membership`;
+  });

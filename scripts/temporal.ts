@@ -1,38 +1,11 @@
 import { mkdirSync } from 'node:fs';
-import type { ManagedProcess } from './managed-process';
-import { type Say, SetupError } from './project';
+import { SetupError } from './project';
 import { findCli, startCli } from './temporal-cli';
+import type { TemporalOptions, TemporalServer } from './temporal-contract';
 import { downloadCli } from './temporal-download';
 import { buildNative, cachedNativeBuild } from './temporal-native-build';
 import { startNative } from './temporal-native-server';
 import { answersGrpc } from './temporal-probe';
-
-export interface TemporalOptions {
-  /** URL of any database of the PostgreSQL that a native server keeps its own databases on. */
-  databaseUrl: string;
-  /** Ends the names of those databases, so that several servers share one PostgreSQL; `''` for the usual one. */
-  databaseSuffix: string;
-  grpcPort: number;
-  /** null: without UI. */
-  uiPort: number | null;
-  /** The namespace the UI opens with. */
-  namespace: string;
-  /** Absolute folder for the server's own files. */
-  workDirectory: string;
-  logDirectory: string;
-  env: NodeJS.ProcessEnv;
-  say: Say;
-}
-
-export interface TemporalServer {
-  kind: 'given' | 'native' | 'cli';
-  description: string;
-  /** host:port of the frontend. */
-  address: string;
-  uiUrl: string | null;
-  processes: readonly ManagedProcess[];
-  stop(): Promise<void>;
-}
 
 /**
  * A running, real Temporal server of version 1.32 or later. The first of these that is there: the server

@@ -9,7 +9,7 @@ const GRPC_NOT_FOUND = 5;
 const GRPC_ALREADY_EXISTS = 6;
 
 /** Histories stay readable for 30 days after a run ended. */
-export const RETENTION_S = 2_592_000;
+const RETENTION_S = 2_592_000;
 
 const { IndexedValueType } = temporal.api.enums.v1;
 

@@ -5,7 +5,7 @@ import type { Logger } from '../libs/telemetry/logger';
 type LogMeta = Readonly<Record<string | symbol, unknown>>;
 
 /** Puts the SDK's log lines into ours; its TRACE becomes debug. */
-export function temporalLogger(logger: Logger): TemporalLogger {
+function temporalLogger(logger: Logger): TemporalLogger {
   const fieldsOf = (meta: LogMeta = {}) => {
     const { message: _message, level: _level, ...rest } = meta as Record<string, unknown>;
     return rest;

@@ -6,8 +6,8 @@ import type { Logger } from '../libs/telemetry/logger';
 import { activityErrors } from './activity-errors';
 
 /** From SIGTERM to the cancellation of running activities, and to giving up on them. */
-export const SHUTDOWN_GRACE_MS = 25_000;
-export const SHUTDOWN_FORCE_MS = 35_000;
+const SHUTDOWN_GRACE_MS = 25_000;
+const SHUTDOWN_FORCE_MS = 35_000;
 
 /** Made by `npm run build`; found from the sources (tests) and from `dist/` alike. @throws Error when it is missing */
 export function workflowBundlePath(): string {
