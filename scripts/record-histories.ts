@@ -1,46 +1,110 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Client } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils';
 import { loadConfig } from '../libs/config/config';
 import { openClient, openConnection } from '../temporal/connection';
+import { syncDispatchScheduleId, WORKFLOWS } from '../workflows/contract';
+import { createPartner } from './cli/partner';
+import { ApiCaller } from './demo/api';
+import { consent } from './demo/consent';
+import { startStack, type Stack } from './stack';
 
 /**
- * `npm run histories:record`: saves the newest closed history of each (workflow type, trigger, outcome) of the
- * namespace for the replay suite. Run it against a stack on which the paths were just walked, e.g. after the
- * end-to-end suite, before a workflow is edited.
+ * `npm run histories:record`: walks every path of the workflows on a stack of its own and saves one history of each
+ * for the replay suite. Run it before a workflow is edited, and commit what it wrote.
  */
 const FOLDER = join(process.cwd(), 'test/replay/histories');
-const RECORDED = ['syncIntegration', 'disconnectIntegration', 'dispatchSyncs'];
 
-const text = (value: unknown): string => (Array.isArray(value) ? String(value[0]) : 'none');
+async function control(stack: Stack, method: string, path: string, body: object = {}): Promise<void> {
+  const response = await fetch(`${stack.urls.sandbox}/control${path}`, {
+    method,
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}`);
+}
 
-async function main(): Promise<void> {
-  const config = loadConfig();
-  const connection = openConnection(config);
-  const client = openClient(connection, config);
+/** Connect, sync unchanged, sync with one failing stream, wait for a limit, disconnect; and one tick of a dispatcher. */
+async function walk(stack: Stack, client: Client): Promise<void> {
+  const { apiKey } = await createPartner(stack.env, { appName: 'Histories' });
+  const api = new ApiCaller(stack.urls.api, apiKey);
+  const user = await api.post<{ id: string }>('/v1/users', { displayName: 'Histories' });
+  const syncNow = (provider: string, waitS = 60) =>
+    api.post(`/v1/integrations/${provider}`, { userId: user.id }, { prefer: `wait=${waitS}` });
+  const connect = async (provider: string): Promise<string> => {
+    await control(stack, 'PUT', `/accounts/${provider}/histories`, { days: 30, activities: 5 });
+    const started = await api.post<{ integrationId: string; authorizationUrl: string }>(
+      `/v1/integrations/${provider}/connect`,
+      { userId: user.id },
+    );
+    await consent(started.authorizationUrl, { account: 'histories', decision: 'allow' });
+    await syncNow(provider);
+    return started.integrationId;
+  };
+  const google = await connect('google_health');
+  await syncNow('google_health');
+  await control(stack, 'POST', '/faults', {
+    provider: 'google_health',
+    kind: 'malformed_json',
+    path: 'weight',
+  });
+  await syncNow('google_health');
+  await connect('strava');
+  await control(stack, 'POST', '/faults', { provider: 'strava', kind: 'rate_limited' });
+  await syncNow('strava', 3);
+  await syncNow('strava');
+  await client.schedule.getHandle(syncDispatchScheduleId(0)).trigger();
+  await api.delete(`/v1/integrations/${google}`);
+  await untilClosed(client, WORKFLOWS.disconnectIntegration);
+  await untilClosed(client, WORKFLOWS.dispatchSyncs);
+}
+
+async function untilClosed(client: Client, workflowType: string): Promise<void> {
+  const deadline = Date.now() + 60_000;
+  const query = `WorkflowType = '${workflowType}' AND ExecutionStatus = 'Completed'`;
+  while ((await client.workflow.count(query)).count === 0) {
+    if (Date.now() > deadline) throw new Error(`no ${workflowType} closed`);
+    await new Promise((resolve) => setTimeout(resolve, 250));
+  }
+}
+
+const first = (value: unknown): string => (Array.isArray(value) ? String(value[0]) : '');
+
+/** Saves one history per (workflow type, trigger, outcome, waited or not). */
+async function save(client: Client): Promise<void> {
+  rmSync(FOLDER, { recursive: true, force: true });
   mkdirSync(FOLDER, { recursive: true });
   const seen = new Set<string>();
-  for await (const execution of client.workflow.list({ query: "ExecutionStatus != 'Running'" })) {
-    if (!RECORDED.includes(execution.type)) continue;
-    const attributes = execution.searchAttributes;
-    const parts = [
-      execution.type,
-      text(attributes['SyncTrigger']),
-      text(attributes['SyncOutcome']),
-      execution.status.name,
-    ];
-    const name = `${parts
-      .filter((p) => p !== 'none')
-      .join('.')
-      .toLowerCase()
-      .replace(execution.type.toLowerCase(), execution.type)}.json`;
+  for await (const execution of client.workflow.list({ query: "ExecutionStatus = 'Completed'" })) {
+    if (execution.type.startsWith('temporal-')) continue;
+    const { SyncTrigger, SyncOutcome } = execution.searchAttributes;
+    const history = historyToJSON(
+      await client.workflow.getHandle(execution.workflowId, execution.runId).fetchHistory(),
+    );
+    const waited = history.includes('timerStartedEventAttributes') ? 'waited' : '';
+    const name = [execution.type, first(SyncTrigger), first(SyncOutcome), waited, 'json']
+      .filter((part) => part !== '')
+      .join('.');
     if (seen.has(name)) continue;
     seen.add(name);
-    const history = await client.workflow.getHandle(execution.workflowId, execution.runId).fetchHistory();
-    writeFileSync(join(FOLDER, name), `${JSON.stringify(historyToJSON(history))}\n`);
-    console.log(`recorded ${name} (${execution.workflowId})`);
+    writeFileSync(join(FOLDER, name), history);
+    console.log(`recorded ${name}`);
   }
-  await connection.close();
+}
+
+async function main(): Promise<void> {
+  const stack = await startStack({ freshDatabase: 'diettracker_histories' });
+  const config = loadConfig(stack.env);
+  const connection = openConnection(config);
+  try {
+    const client = openClient(connection, config);
+    await walk(stack, client);
+    await save(client);
+  } finally {
+    await connection.close();
+    await stack.stop();
+  }
 }
 
 main().catch((error: unknown) => {
