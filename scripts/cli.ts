@@ -1,11 +1,12 @@
 import { parseArgs } from 'node:util';
 import { AppError } from '../libs/core/errors';
 import { closeDatabase, openDatabase } from '../libs/db/database';
-import { UsageError, type CliCommand, type CliValues } from './cli/command';
+import type { CliCommand, CliValues } from './cli/command';
 import { helpOf, overview } from './cli/help';
 import { INTEGRATION_COMMANDS } from './cli/integration-commands';
 import { PRINCIPAL_COMMANDS } from './cli/principal-commands';
 import { readSettings } from './cli/settings';
+import { UsageError } from './cli/usage-error';
 
 const COMMANDS: readonly CliCommand[] = [...PRINCIPAL_COMMANDS, ...INTEGRATION_COMMANDS];
 
@@ -64,15 +65,15 @@ async function run(command: CliCommand, { values, json }: Parsed): Promise<void>
 
 function asText(result: unknown): string {
   if (Array.isArray(result)) return result.length === 0 ? 'none\n' : result.map(asText).join('\n');
-  const shown = (value: unknown): string =>
-    value instanceof Date
-      ? value.toISOString()
-      : Array.isArray(value)
-        ? value.join(', ')
-        : String(value ?? '-');
   return Object.entries(result as object)
     .map(([name, value]) => `${name}: ${shown(value)}\n`)
     .join('');
+}
+
+function shown(value: unknown): string {
+  if (value === null || value === undefined) return '-';
+  if (typeof value === 'string') return value;
+  return Array.isArray(value) ? value.map(shown).join(', ') : JSON.stringify(value).replaceAll('"', '');
 }
 
 async function main(args: readonly string[]): Promise<void> {

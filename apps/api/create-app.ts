@@ -10,7 +10,7 @@ import { nestLogger } from './http/nest-logger';
 import { buildOpenApi } from './http/openapi';
 import { ProblemFilter } from './http/problem.filter';
 import { observeRequests } from './http/request-metrics';
-import { addSecurityHeaders } from './http/security-headers';
+import { addSecurityHeaders, securityHeaders } from './http/security-headers';
 import { validationPipe } from './http/validation';
 import type { Resources } from './resources';
 
@@ -26,16 +26,17 @@ export interface Api {
 /** Builds the HTTP API on its resources, ready for `listen` or `inject`. Connects to nothing. */
 export async function createApp(resources: Resources): Promise<Api> {
   const { config, logger, metrics } = resources;
+  const https = config.PUBLIC_URL.startsWith('https://');
   const filter = new ProblemFilter(logger);
   const adapter = new FastifyAdapter({
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
     genReqId: () => randomUUID(),
     frameworkErrors: (error: unknown, request: FastifyRequest, reply: FastifyReply) =>
-      filter.answer(error, request, reply),
+      filter.answer(error, request, reply.headers(securityHeaders(request, https))),
   });
   const fastify = adapter.getInstance();
-  addSecurityHeaders(fastify, config.PUBLIC_URL.startsWith('https://'));
+  addSecurityHeaders(fastify, https);
   observeRequests(fastify, metrics, logger);
   const app = await NestFactory.create<NestFastifyApplication>(ApiModule.with(resources), adapter, {
     bodyParser: false,

@@ -7,7 +7,7 @@ import { insertPending, lockUserProvider, type Integration } from './integration
 import { appendEvents } from './outbox';
 import { integrations, providerAccounts } from './schema';
 
-export interface SealedPair {
+interface SealedPair {
   accessTokenSealed: string;
   /** Null keeps the stored one: a provider that sends none again has not changed it. */
   refreshTokenSealed: string | null;

@@ -5,7 +5,7 @@ import { attempts, deliveries, endpoints, events } from './schema';
 import { isUniqueViolation } from './sql-state';
 
 export type Endpoint = typeof endpoints.$inferSelect;
-export type Attempt = typeof attempts.$inferSelect;
+type Attempt = typeof attempts.$inferSelect;
 
 /** endpoints.shard is a hash modulo this; a dispatcher takes every shard with `shard % dispatchers = its number`. */
 export const ENDPOINT_SHARDS = 64;

@@ -1,5 +1,5 @@
 /** The SQLSTATE of a failed statement (PostgreSQL manual, appendix A), through drizzle's wrapper; null for other errors. */
-export function sqlStateOf(error: unknown): string | null {
+function sqlStateOf(error: unknown): string | null {
   for (let at: unknown = error; at instanceof Error; at = at.cause) {
     if ('code' in at && typeof at.code === 'string' && /^[0-9A-Z]{5}$/.test(at.code)) return at.code;
   }

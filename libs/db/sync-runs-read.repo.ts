@@ -2,8 +2,8 @@ import { and, asc, desc, eq, inArray, isNotNull, sql } from 'drizzle-orm';
 import type { Executor } from './database';
 import { events, integrations, syncRuns, syncRunStreams } from './schema';
 
-export type SyncRun = typeof syncRuns.$inferSelect;
-export type SyncRunStream = typeof syncRunStreams.$inferSelect;
+type SyncRun = typeof syncRuns.$inferSelect;
+type SyncRunStream = typeof syncRunStreams.$inferSelect;
 
 export interface SyncRunWithStreams extends SyncRun {
   streams: SyncRunStream[];

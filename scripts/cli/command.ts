@@ -1,13 +1,14 @@
 import type { Database } from '../../libs/db/database';
 import type { CliSettings } from './settings';
+import { UsageError } from './usage-error';
 
 /** What a command works with; closed after it. */
-export interface CliContext {
+interface CliContext {
   db: Database;
   settings: CliSettings;
 }
 
-export interface CliOption {
+interface CliOption {
   /** Shown in the help, e.g. `<user id>`. */
   value: string;
   about: string;
@@ -26,11 +27,6 @@ export interface CliCommand {
   options: Readonly<Record<string, CliOption>>;
   /** What is printed: as lines `name: value`, or as JSON with `--json`. */
   run(context: CliContext, values: CliValues): Promise<unknown>;
-}
-
-/** The command line is wrong; its message says how it is right. Exit code 2. */
-export class UsageError extends Error {
-  override name = 'UsageError';
 }
 
 /** The value of an option that the command declares as required. */

@@ -4,7 +4,8 @@ import { findIntegration, listIntegrations, type Integration } from '../../libs/
 import type { IntegrationStatus } from '../../libs/db/schema';
 import { openClient, openConnection } from '../../temporal/connection';
 import { expeditedSignal, syncStartOptions, WORKFLOWS, type SyncInput } from '../../workflows/contract';
-import { optionalOf, UsageError, valueOf, type CliCommand } from './command';
+import { optionalOf, valueOf, type CliCommand } from './command';
+import { UsageError } from './usage-error';
 
 const STATUSES = [
   'pending',

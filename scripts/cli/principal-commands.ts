@@ -12,7 +12,8 @@ import {
   revokeGrant,
   type Tier,
 } from '../../libs/db/principals.repo';
-import { optionalOf, UsageError, valueOf, type CliCommand } from './command';
+import { optionalOf, valueOf, type CliCommand } from './command';
+import { UsageError } from './usage-error';
 
 const TIERS = ['free', 'premium', 'enterprise'] as const satisfies readonly Tier[];
 

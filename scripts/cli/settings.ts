@@ -4,7 +4,7 @@ import { parseEnv } from 'node:util';
 import type { z } from 'zod';
 import { configSchema } from '../../libs/config/config';
 import { dataDirectory, projectRoot } from '../project';
-import { UsageError } from './command';
+import { UsageError } from './usage-error';
 
 /** The commands need no secrets: only where the database and Temporal are. */
 const settingsSchema = configSchema.pick({
@@ -18,7 +18,7 @@ export type CliSettings = z.output<typeof settingsSchema>;
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Written by `npm start` while it runs, so that commands in another terminal find its database. */
-export const STACK_ENV_FILE = join(dataDirectory, 'stack.env');
+const STACK_ENV_FILE = join(dataDirectory, 'stack.env');
 
 const fileEnvironment = (file: string): Environment =>
   existsSync(file) ? parseEnv(readFileSync(file, 'utf8')) : {};

@@ -1,4 +1,4 @@
-import { createClient } from '../../libs/api-client/client';
+import { ApiProblem, createClient } from '../../libs/api-client/client';
 import { createUser } from '../../libs/db/principals.repo';
 import { startTestApi, type Answer, type TestApi } from '../support/api';
 import { anyApp, anyIntegration, anyUser, grant } from '../support/fixtures';
@@ -154,6 +154,8 @@ it('goes through a list page by page without loss or repeat', async () => {
   for (const displayName of ['a', 'b', 'c', 'd', 'e']) {
     made.push((await client.request('post', '/v1/users', { body: { displayName } })).id);
   }
+  const missing = client.request('get', '/v1/runs/{id}', { path: { id: 'run_1' } });
+  await expect(missing).rejects.toThrow(ApiProblem);
   const seen: string[] = [];
   let cursor: string | undefined;
   do {

@@ -18,7 +18,7 @@ const BEARER = /^bearer +(dtk_[\w-]{43})$/i;
 @Injectable()
 export class ApiKeyGuard implements CanActivate {
   constructor(
-    private readonly reflector: Reflector,
+    @Inject(Reflector) private readonly reflector: Reflector,
     @Inject(DATABASE) private readonly db: Database,
   ) {}
 

@@ -3,7 +3,7 @@ import { AppError } from '../../../libs/core/errors';
 import { isId, type IdKind } from '../../../libs/core/ids';
 
 /** Cursors are opaque to clients: base64url of the JSON of the last row's sort key. */
-export const encodeCursor = (key: readonly string[]): string =>
+const encodeCursor = (key: readonly string[]): string =>
   Buffer.from(JSON.stringify(key)).toString('base64url');
 
 const sortKey = z.array(z.string().max(100)).min(1).max(2);

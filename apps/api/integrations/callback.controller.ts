@@ -12,6 +12,7 @@ import { findIntegration, notePendingFailure } from '../../../libs/db/integratio
 import type { Logger } from '../../../libs/telemetry/logger';
 import { Public } from '../auth/public.decorator';
 import { documented } from '../http/answers';
+import { loggable } from '../http/loggable';
 import { PROBLEM_MEDIA_TYPE, problemOf } from '../http/problem.schema';
 import { toAppError } from '../http/to-app-error';
 import { DATABASE, LOGGER, RUNTIMES } from '../injection-tokens';
@@ -37,7 +38,7 @@ export class CallbackController {
     @Inject(DATABASE) private readonly db: Database,
     @Inject(RUNTIMES) private readonly runtimes: ReadonlyMap<ProviderId, ProviderRuntime>,
     @Inject(LOGGER) private readonly logger: Logger,
-    private readonly connects: ConnectService,
+    @Inject(ConnectService) private readonly connects: ConnectService,
   ) {}
 
   @Get(':provider/callback')
@@ -83,7 +84,7 @@ export class CallbackController {
     this.logger[FAILURES[failure.code].who === 'us' ? 'error' : 'info']('connect failed', {
       integrationId,
       code: failure.code,
-      cause: failure.cause,
+      cause: loggable(failure.cause),
     });
     await notePendingFailure(this.db, integrationId, failure.code);
     const integration = await findIntegration(this.db, integrationId);

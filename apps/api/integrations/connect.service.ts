@@ -29,7 +29,7 @@ export class ConnectService {
     @Inject(DATABASE) private readonly db: Database,
     @Inject(SEALER) private readonly sealer: Sealer,
     @Inject(LOGGER) private readonly logger: Logger,
-    private readonly syncs: SyncService,
+    @Inject(SyncService) private readonly syncs: SyncService,
   ) {}
 
   /** Where providers send the browser back to; to be registered with each of them. */

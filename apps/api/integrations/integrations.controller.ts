@@ -1,19 +1,18 @@
 import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiBody, ApiTags } from '@nestjs/swagger';
-import type { Client } from '@temporalio/client';
 import type { z } from 'zod';
 import type { ProviderRuntime } from '../../../libs/connectors/runtime';
 import type { ProviderId } from '../../../libs/core/providers';
 import type { Database } from '../../../libs/db/database';
 import { listIntegrations, readStreamStates } from '../../../libs/db/integrations.repo';
 import type { Principal } from '../../../libs/db/principals.repo';
-import { disconnectStartOptions, disconnectWorkflowId, WORKFLOWS } from '../../../workflows/contract';
+import { disconnectWorkflowId } from '../../../workflows/contract';
 import { Caller } from '../auth/caller.decorator';
 import { requireGrant, requireIntegration, userOf } from '../auth/require-grant';
 import { documented } from '../http/answers';
 import { idCursor, toPage } from '../http/cursor';
 import { iso, pathId } from '../http/wire';
-import { DATABASE, RUNTIMES, TEMPORAL } from '../injection-tokens';
+import { DATABASE, RUNTIMES } from '../injection-tokens';
 import { findRuntime } from '../providers/find-runtime';
 import { ConnectService } from './connect.service';
 import {
@@ -26,6 +25,7 @@ import {
   listIntegrationsQuery,
 } from './integrations.schema';
 import { streamStates } from './stream-state';
+import { SyncService } from './sync.service';
 
 @ApiTags('integrations')
 @ApiBearerAuth('apiKey')
@@ -34,8 +34,8 @@ export class IntegrationsController {
   constructor(
     @Inject(DATABASE) private readonly db: Database,
     @Inject(RUNTIMES) private readonly runtimes: ReadonlyMap<ProviderId, ProviderRuntime>,
-    @Inject(TEMPORAL) private readonly temporal: Client,
-    private readonly connects: ConnectService,
+    @Inject(SyncService) private readonly syncs: SyncService,
+    @Inject(ConnectService) private readonly connects: ConnectService,
   ) {}
 
   @Get()
@@ -97,11 +97,7 @@ export class IntegrationsController {
   ): Promise<z.infer<typeof accepted>> {
     const integrationId = pathId('integration', id);
     const row = await requireIntegration(this.db, principal, integrationId, 'integrations.write');
-    if (row.status !== 'disconnected') {
-      const { userId, provider } = row;
-      const options = disconnectStartOptions({ integrationId, userId, provider });
-      await this.temporal.workflow.start(WORKFLOWS.disconnectIntegration, options);
-    }
+    if (row.status !== 'disconnected') await this.syncs.disconnect(row);
     return { integrationId, workflowId: disconnectWorkflowId(integrationId), status: 'accepted' };
   }
 }

@@ -39,7 +39,7 @@ export class SyncController {
   constructor(
     @Inject(DATABASE) private readonly db: Database,
     @Inject(RUNTIMES) private readonly runtimes: ReadonlyMap<ProviderId, ProviderRuntime>,
-    private readonly syncs: SyncService,
+    @Inject(SyncService) private readonly syncs: SyncService,
   ) {}
 
   @Post(':integration')

@@ -7,6 +7,7 @@ import type { Database } from '../../../libs/db/database';
 import { findIntegration, type Integration } from '../../../libs/db/integrations.repo';
 import { countChangesSince, databaseInstant, listRuns } from '../../../libs/db/sync-runs-read.repo';
 import {
+  disconnectStartOptions,
   expeditedSignal,
   syncStartOptions,
   syncWorkflowId,
@@ -20,10 +21,13 @@ import { isEngineAway } from '../http/to-app-error';
 import { DATABASE, TEMPORAL } from '../injection-tokens';
 import type { syncFinished } from './integrations.schema';
 
+/** The SDK's own retries go on for 20 s; a caller hears sooner that the engine is away. */
+const ENGINE_TIMEOUT_MS = 5_000;
+
 type SyncWorkflow = (input: SyncInput) => Promise<SyncResult>;
 type Ended = { runId: string | null; outcome: SyncOutcome };
 
-/** Starts syncs and waits for them. */
+/** Starts syncs, waits for them, and starts disconnects. */
 @Injectable()
 export class SyncService implements OnModuleDestroy {
   readonly #closing = new AbortController();
@@ -47,10 +51,12 @@ export class SyncService implements OnModuleDestroy {
     trigger: SyncTrigger,
   ): Promise<WorkflowHandle<SyncWorkflow>> {
     const { id: integrationId, userId, provider } = integration;
-    return this.temporal.workflow.signalWithStart<SyncWorkflow>(WORKFLOWS.syncIntegration, {
-      ...syncStartOptions({ integrationId, userId, provider, trigger }),
-      signal: expeditedSignal,
-    });
+    return this.temporal.withDeadline(Date.now() + ENGINE_TIMEOUT_MS, () =>
+      this.temporal.workflow.signalWithStart<SyncWorkflow>(WORKFLOWS.syncIntegration, {
+        ...syncStartOptions({ integrationId, userId, provider, trigger }),
+        signal: expeditedSignal,
+      }),
+    );
   }
 
   /**
@@ -82,6 +88,15 @@ export class SyncService implements OnModuleDestroy {
       status: 'finished',
       ...ended,
     };
+  }
+
+  /** Starts the disconnect, or joins the running one. @throws grpc ServiceError while the engine is away */
+  async disconnect(integration: Pick<Integration, 'id' | 'userId' | 'provider'>): Promise<void> {
+    const { id: integrationId, userId, provider } = integration;
+    const options = disconnectStartOptions({ integrationId, userId, provider });
+    await this.temporal.withDeadline(Date.now() + ENGINE_TIMEOUT_MS, () =>
+      this.temporal.workflow.start(WORKFLOWS.disconnectIntegration, options),
+    );
   }
 
   async #waitForEnd(
