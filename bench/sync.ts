@@ -133,7 +133,10 @@ async function main(): Promise<void> {
   try {
     await connectAccounts(stack);
     const db = openDatabase(stack.env['DATABASE_URL']!, 4, 'bench');
-    const plainUrl = await createFreshDatabase(stack.env as { DATABASE_URL: string }, 'diettracker_bench_plain');
+    const plainUrl = await createFreshDatabase(
+      stack.env as { DATABASE_URL: string },
+      'diettracker_bench_plain',
+    );
     const plainDb = openDatabase(plainUrl, ACCOUNTS, 'bench-plain');
     const sealer = new Sealer(loadConfig(stack.env).ENCRYPTION_KEYS);
     const accounts = await plainAccounts(db, sealer);

@@ -14,6 +14,9 @@ export const projectRoot = findRoot(__dirname);
 /** Where servers started by the scripts keep their data and logs; not under version control. `DATA_DIR` moves it. */
 export const dataDirectory = resolve(projectRoot, process.env['DATA_DIR'] ?? '.data');
 
+/** Written by a running stack, so that commands in another terminal find its servers. */
+export const STACK_ENV_FILE = join(dataDirectory, 'stack.env');
+
 /** A line for the person at the terminal. */
 export type Say = (line: string) => void;
 

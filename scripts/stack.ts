@@ -1,4 +1,5 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bootstrapTemporal } from '../temporal/bootstrap';
 import { openClient, openConnection } from '../temporal/connection';
@@ -7,7 +8,7 @@ import type { ManagedProcess } from './managed-process';
 import { migrateDatabase } from './migrate';
 import { choosePort } from './ports';
 import { ensureDatabase, startPostgres } from './postgres';
-import { dataDirectory, type Say, sayOnStdout } from './project';
+import { dataDirectory, type Say, sayOnStdout, STACK_ENV_FILE } from './project';
 import { APPS, type AppName, startApp } from './stack-apps';
 import { type StackAddresses, stackEnvironment } from './stack-env';
 import { claimStack } from './stack-lock';
@@ -77,6 +78,7 @@ async function assemble(
     sandboxPort: await port('sandbox'),
   };
   const env = stackEnvironment(addresses, join(dataDirectory, 'dev-keys'), own);
+  parts.onStop(publishEnvironment(env));
   const apps = new Map<AppName, ManagedProcess>();
   const start = async (name: AppName) => {
     await startApp(name, env, logDirectory, (child) => {
@@ -110,6 +112,14 @@ async function assemble(
     },
     startWorker: () => start('worker'),
   };
+}
+
+/** Tells commands in another terminal (`npm run cli`) where this stack's servers are; returns how to take it back. */
+function publishEnvironment(env: NodeJS.ProcessEnv): () => Promise<void> {
+  const names = ['DATABASE_URL', 'TEMPORAL_ADDRESS', 'TEMPORAL_NAMESPACE'];
+  const lines = names.map((name) => `${name}=${env[name] ?? ''}\n`);
+  writeFileSync(STACK_ENV_FILE, lines.join(''), { mode: 0o600 });
+  return () => rm(STACK_ENV_FILE, { force: true });
 }
 
 async function startServers(

@@ -27,8 +27,7 @@ export const WORKFLOWS = {
   dispatchWebhooks: 'dispatchWebhooks',
 } as const;
 
-export const SYNC_TRIGGERS = ['schedule', 'user', 'connect', 'inbound'] as const;
-export type SyncTrigger = (typeof SYNC_TRIGGERS)[number];
+export type SyncTrigger = 'schedule' | 'user' | 'connect' | 'inbound';
 
 export const SYNC_OUTCOMES = [
   'ok',

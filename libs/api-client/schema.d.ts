@@ -410,7 +410,7 @@ export interface components {
             id: string;
             /** @enum {string} */
             payload: "thin" | "full";
-            reason: ("invalid_request" | "unauthenticated" | "forbidden" | "not_found" | "conflict" | "payload_too_large" | "unsupported_media_type" | "unknown_provider" | "provider_not_configured" | "connect_state_invalid" | "consent_denied" | "scope_missing" | "reauth_required" | "account_mismatch" | "account_not_ready" | "integration_gone" | "provider_unavailable" | "provider_rate_limited" | "provider_bad_data" | "provider_rejected" | "token_rejected" | "provider_client_invalid" | "token_refresh_busy" | "delivery_failed" | "delivery_exhausted" | "endpoint_gone" | "endpoint_blocked" | "engine_unavailable" | "internal") | null;
+            reason: ("invalid_request" | "unauthenticated" | "forbidden" | "not_found" | "conflict" | "payload_too_large" | "unsupported_media_type" | "unknown_provider" | "provider_not_configured" | "connect_state_invalid" | "consent_denied" | "scope_missing" | "reauth_required" | "account_mismatch" | "account_not_ready" | "integration_gone" | "provider_unavailable" | "provider_rate_limited" | "provider_bad_data" | "provider_rejected" | "token_rejected" | "provider_client_invalid" | "token_refresh_busy" | "delivery_failed" | "delivery_exhausted" | "endpoint_gone" | "endpoint_blocked" | "database_unavailable" | "engine_unavailable" | "internal") | null;
             /** @description `whsec_…`, shown this once: verify our signatures with it */
             secret: string;
             /** @enum {string} */
@@ -490,7 +490,7 @@ export interface components {
             id: string;
             /** @enum {string} */
             payload: "thin" | "full";
-            reason: ("invalid_request" | "unauthenticated" | "forbidden" | "not_found" | "conflict" | "payload_too_large" | "unsupported_media_type" | "unknown_provider" | "provider_not_configured" | "connect_state_invalid" | "consent_denied" | "scope_missing" | "reauth_required" | "account_mismatch" | "account_not_ready" | "integration_gone" | "provider_unavailable" | "provider_rate_limited" | "provider_bad_data" | "provider_rejected" | "token_rejected" | "provider_client_invalid" | "token_refresh_busy" | "delivery_failed" | "delivery_exhausted" | "endpoint_gone" | "endpoint_blocked" | "engine_unavailable" | "internal") | null;
+            reason: ("invalid_request" | "unauthenticated" | "forbidden" | "not_found" | "conflict" | "payload_too_large" | "unsupported_media_type" | "unknown_provider" | "provider_not_configured" | "connect_state_invalid" | "consent_denied" | "scope_missing" | "reauth_required" | "account_mismatch" | "account_not_ready" | "integration_gone" | "provider_unavailable" | "provider_rate_limited" | "provider_bad_data" | "provider_rejected" | "token_rejected" | "provider_client_invalid" | "token_refresh_busy" | "delivery_failed" | "delivery_exhausted" | "endpoint_gone" | "endpoint_blocked" | "database_unavailable" | "engine_unavailable" | "internal") | null;
             /** @enum {string} */
             status: "enabled" | "paused" | "disabled";
             url: string;
@@ -512,7 +512,7 @@ export interface components {
             nextSyncAt: string | null;
             provider: string;
             /** @description why the status is what it is */
-            reason: ("invalid_request" | "unauthenticated" | "forbidden" | "not_found" | "conflict" | "payload_too_large" | "unsupported_media_type" | "unknown_provider" | "provider_not_configured" | "connect_state_invalid" | "consent_denied" | "scope_missing" | "reauth_required" | "account_mismatch" | "account_not_ready" | "integration_gone" | "provider_unavailable" | "provider_rate_limited" | "provider_bad_data" | "provider_rejected" | "token_rejected" | "provider_client_invalid" | "token_refresh_busy" | "delivery_failed" | "delivery_exhausted" | "endpoint_gone" | "endpoint_blocked" | "engine_unavailable" | "internal") | null;
+            reason: ("invalid_request" | "unauthenticated" | "forbidden" | "not_found" | "conflict" | "payload_too_large" | "unsupported_media_type" | "unknown_provider" | "provider_not_configured" | "connect_state_invalid" | "consent_denied" | "scope_missing" | "reauth_required" | "account_mismatch" | "account_not_ready" | "integration_gone" | "provider_unavailable" | "provider_rate_limited" | "provider_bad_data" | "provider_rejected" | "token_rejected" | "provider_client_invalid" | "token_refresh_busy" | "delivery_failed" | "delivery_exhausted" | "endpoint_gone" | "endpoint_blocked" | "database_unavailable" | "engine_unavailable" | "internal") | null;
             /** @description the provider's scopes that the user accepted */
             scopes: string[];
             status: components["schemas"]["IntegrationStatus"];
@@ -528,7 +528,7 @@ export interface components {
             nextSyncAt: string | null;
             provider: string;
             /** @description why the status is what it is */
-            reason: ("invalid_request" | "unauthenticated" | "forbidden" | "not_found" | "conflict" | "payload_too_large" | "unsupported_media_type" | "unknown_provider" | "provider_not_configured" | "connect_state_invalid" | "consent_denied" | "scope_missing" | "reauth_required" | "account_mismatch" | "account_not_ready" | "integration_gone" | "provider_unavailable" | "provider_rate_limited" | "provider_bad_data" | "provider_rejected" | "token_rejected" | "provider_client_invalid" | "token_refresh_busy" | "delivery_failed" | "delivery_exhausted" | "endpoint_gone" | "endpoint_blocked" | "engine_unavailable" | "internal") | null;
+            reason: ("invalid_request" | "unauthenticated" | "forbidden" | "not_found" | "conflict" | "payload_too_large" | "unsupported_media_type" | "unknown_provider" | "provider_not_configured" | "connect_state_invalid" | "consent_denied" | "scope_missing" | "reauth_required" | "account_mismatch" | "account_not_ready" | "integration_gone" | "provider_unavailable" | "provider_rate_limited" | "provider_bad_data" | "provider_rejected" | "token_rejected" | "provider_client_invalid" | "token_refresh_busy" | "delivery_failed" | "delivery_exhausted" | "endpoint_gone" | "endpoint_blocked" | "database_unavailable" | "engine_unavailable" | "internal") | null;
             /** @description the provider's scopes that the user accepted */
             scopes: string[];
             status: components["schemas"]["IntegrationStatus"];
@@ -546,7 +546,7 @@ export interface components {
         IntegrationStatus: "pending" | "active" | "degraded" | "needs_reauth" | "paused" | "disconnected";
         Problem: {
             /** @enum {string} */
-            code: "invalid_request" | "unauthenticated" | "forbidden" | "not_found" | "conflict" | "payload_too_large" | "unsupported_media_type" | "unknown_provider" | "provider_not_configured" | "connect_state_invalid" | "consent_denied" | "scope_missing" | "reauth_required" | "account_mismatch" | "account_not_ready" | "integration_gone" | "provider_unavailable" | "provider_rate_limited" | "provider_bad_data" | "provider_rejected" | "token_rejected" | "provider_client_invalid" | "token_refresh_busy" | "delivery_failed" | "delivery_exhausted" | "endpoint_gone" | "endpoint_blocked" | "engine_unavailable" | "internal";
+            code: "invalid_request" | "unauthenticated" | "forbidden" | "not_found" | "conflict" | "payload_too_large" | "unsupported_media_type" | "unknown_provider" | "provider_not_configured" | "connect_state_invalid" | "consent_denied" | "scope_missing" | "reauth_required" | "account_mismatch" | "account_not_ready" | "integration_gone" | "provider_unavailable" | "provider_rate_limited" | "provider_bad_data" | "provider_rejected" | "token_rejected" | "provider_client_invalid" | "token_refresh_busy" | "delivery_failed" | "delivery_exhausted" | "endpoint_gone" | "endpoint_blocked" | "database_unavailable" | "engine_unavailable" | "internal";
             detail: string;
             details?: {
                 [key: string]: unknown;
@@ -612,7 +612,7 @@ export interface components {
                 to: string;
             } | null;
             lastErrorAt: string | null;
-            lastErrorCode: ("invalid_request" | "unauthenticated" | "forbidden" | "not_found" | "conflict" | "payload_too_large" | "unsupported_media_type" | "unknown_provider" | "provider_not_configured" | "connect_state_invalid" | "consent_denied" | "scope_missing" | "reauth_required" | "account_mismatch" | "account_not_ready" | "integration_gone" | "provider_unavailable" | "provider_rate_limited" | "provider_bad_data" | "provider_rejected" | "token_rejected" | "provider_client_invalid" | "token_refresh_busy" | "delivery_failed" | "delivery_exhausted" | "endpoint_gone" | "endpoint_blocked" | "engine_unavailable" | "internal") | null;
+            lastErrorCode: ("invalid_request" | "unauthenticated" | "forbidden" | "not_found" | "conflict" | "payload_too_large" | "unsupported_media_type" | "unknown_provider" | "provider_not_configured" | "connect_state_invalid" | "consent_denied" | "scope_missing" | "reauth_required" | "account_mismatch" | "account_not_ready" | "integration_gone" | "provider_unavailable" | "provider_rate_limited" | "provider_bad_data" | "provider_rejected" | "token_rejected" | "provider_client_invalid" | "token_refresh_busy" | "delivery_failed" | "delivery_exhausted" | "endpoint_gone" | "endpoint_blocked" | "database_unavailable" | "engine_unavailable" | "internal") | null;
             /** @description the window that is open */
             reading: {
                 /** Format: date-time */
@@ -656,7 +656,7 @@ export interface components {
             startedAt: string;
             streams: {
                 deferredUntil: string | null;
-                errorCode: ("invalid_request" | "unauthenticated" | "forbidden" | "not_found" | "conflict" | "payload_too_large" | "unsupported_media_type" | "unknown_provider" | "provider_not_configured" | "connect_state_invalid" | "consent_denied" | "scope_missing" | "reauth_required" | "account_mismatch" | "account_not_ready" | "integration_gone" | "provider_unavailable" | "provider_rate_limited" | "provider_bad_data" | "provider_rejected" | "token_rejected" | "provider_client_invalid" | "token_refresh_busy" | "delivery_failed" | "delivery_exhausted" | "endpoint_gone" | "endpoint_blocked" | "engine_unavailable" | "internal") | null;
+                errorCode: ("invalid_request" | "unauthenticated" | "forbidden" | "not_found" | "conflict" | "payload_too_large" | "unsupported_media_type" | "unknown_provider" | "provider_not_configured" | "connect_state_invalid" | "consent_denied" | "scope_missing" | "reauth_required" | "account_mismatch" | "account_not_ready" | "integration_gone" | "provider_unavailable" | "provider_rate_limited" | "provider_bad_data" | "provider_rejected" | "token_rejected" | "provider_client_invalid" | "token_refresh_busy" | "delivery_failed" | "delivery_exhausted" | "endpoint_gone" | "endpoint_blocked" | "database_unavailable" | "engine_unavailable" | "internal") | null;
                 inserted: number;
                 pages: number;
                 /** @enum {string} */

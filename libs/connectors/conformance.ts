@@ -33,7 +33,7 @@ const streamFixture = z.strictObject({
 export type StreamFixture = z.infer<typeof streamFixture> & { name: string };
 
 /** The folder of a connector is its id with dashes. */
-export const folderOf = (connector: Connector): string => connector.id.replaceAll('_', '-');
+const folderOf = (connector: Connector): string => connector.id.replaceAll('_', '-');
 
 /** The fixtures of one connector, `fixtures/<stream>.<what>.json`. */
 export function fixturesOf(connector: Connector): StreamFixture[] {

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { loadRuntimes, runtimeOf, type ProviderRuntime } from './runtime';
 import type { ProviderId } from '../core/providers';
 
-export interface SeenRequest {
+interface SeenRequest {
   method: string;
   path: string;
   query: URLSearchParams;

@@ -1,7 +1,7 @@
 import type { ProviderResponse } from './contract';
 
 /** The text as JSON, undefined when it is not JSON. */
-export function parsedJson(text: string): unknown {
+function parsedJson(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {

@@ -100,6 +100,12 @@ export const FAILURES = {
     who: 'partner',
     title: 'The endpoint address is not allowed',
   },
+  database_unavailable: {
+    retry: 'backoff',
+    status: 503,
+    who: 'us',
+    title: 'The database does not answer',
+  },
   engine_unavailable: {
     retry: 'backoff',
     status: 503,

@@ -110,7 +110,7 @@ export interface DeliveryResult {
   attempt: AttemptRecord | null;
 }
 
-export interface AttemptRecord {
+interface AttemptRecord {
   number: number;
   startedAt: Date;
   durationMs: number;

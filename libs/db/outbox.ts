@@ -23,7 +23,7 @@ export interface NewEvent {
 }
 
 /** Does an endpoint's list of types (exact, `<word>.*` or `*`) cover an event type? */
-export const typeMatches = (patterns: readonly string[], type: string): boolean =>
+const typeMatches = (patterns: readonly string[], type: string): boolean =>
   patterns.some((p) => p === '*' || p === type || (p.endsWith('.*') && type.startsWith(p.slice(0, -1))));
 
 /**

@@ -24,7 +24,7 @@ export interface UpsertResult {
 }
 
 /** One draft per identity, in the order of the identity, so that two transactions lock rows in the same order. */
-export function dedupeBySource(drafts: readonly RecordDraft[]): RecordDraft[] {
+function dedupeBySource(drafts: readonly RecordDraft[]): RecordDraft[] {
   const bySource = new Map<string, RecordDraft>();
   for (const draft of drafts) {
     const known = bySource.get(draft.sourceId);

@@ -6,7 +6,7 @@ import { sha256Hex } from '../crypto/digest';
 import type { Database, Executor } from './database';
 import { appendEvents } from './outbox';
 
-export interface FinishedStream {
+interface FinishedStream {
   stream: StreamName;
   errorCode: FailureCode | null;
   deferredUntil: string | null;

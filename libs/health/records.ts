@@ -30,9 +30,7 @@ export const activityContent = z.strictObject({
   workKj: z.number().nonnegative().optional(),
 });
 
-export type WeightContent = z.infer<typeof weightContent>;
-export type ActivityContent = z.infer<typeof activityContent>;
-export type RecordContent = WeightContent | ActivityContent;
+type RecordContent = z.infer<typeof weightContent> | z.infer<typeof activityContent>;
 
 export interface StreamShape {
   content: z.ZodType;

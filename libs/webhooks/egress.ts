@@ -7,7 +7,7 @@ const CONNECT_TIMEOUT_MS = 5_000;
 const KEEP_ALIVE_MS = 4_000;
 
 /** The endpoint's address is not one a webhook may go to. */
-export class AddressBlockedError extends Error {
+class AddressBlockedError extends Error {
   readonly code = 'ADDRESS_BLOCKED';
 }
 

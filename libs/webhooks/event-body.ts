@@ -1,7 +1,7 @@
 import type { EventRecord, OutgoingEvent, RecordNow } from './outgoing-event';
 
 /** The version of the body's shape; a new one is announced before it is sent. */
-export const API_VERSION = '2026-11-01';
+const API_VERSION = '2026-11-01';
 
 /**
  * The body of a webhook, as the exact text that is signed and sent. Thin: ids and versions, and the same bytes in every

@@ -17,7 +17,7 @@ const OTHER_TYPES = {
   'endpoint.disabled': 'one of your endpoints was disabled; sent to the others',
 } as const;
 
-export type EventType = `${StreamName}.${RecordChange}` | keyof typeof OTHER_TYPES;
+type EventType = `${StreamName}.${RecordChange}` | keyof typeof OTHER_TYPES;
 
 export interface EventTypeInfo {
   type: EventType;

@@ -1,3 +1,4 @@
+import { runInThisContext } from 'node:vm';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -16,7 +17,7 @@ function documentedCheck(): Check {
     module: { type: 'commonjs' },
   });
   const exported: { isFromDietTracker?: Check } = {};
-  new Function('exports', 'require', code)(exported, createRequire(__filename));
+  runInThisContext(`(exports, require) => {${code}}`)(exported, createRequire(__filename));
   return exported.isFromDietTracker!;
 }
 

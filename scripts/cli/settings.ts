@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { parseEnv } from 'node:util';
 import type { z } from 'zod';
 import { configSchema } from '../../libs/config/config';
-import { dataDirectory, projectRoot } from '../project';
+import { projectRoot, STACK_ENV_FILE } from '../project';
 import { UsageError } from './usage-error';
 
 /** The commands need no secrets: only where the database and Temporal are. */
@@ -16,9 +16,6 @@ const settingsSchema = configSchema.pick({
 export type CliSettings = z.output<typeof settingsSchema>;
 
 type Environment = Readonly<Record<string, string | undefined>>;
-
-/** Written by `npm start` while it runs, so that commands in another terminal find its database. */
-const STACK_ENV_FILE = join(dataDirectory, 'stack.env');
 
 const fileEnvironment = (file: string): Environment =>
   existsSync(file) ? parseEnv(readFileSync(file, 'utf8')) : {};

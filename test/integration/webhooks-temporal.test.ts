@@ -117,7 +117,8 @@ test('events go out once each, signed, with their ids, numbers and bytes', async
   const eventIds = await publish(t.db, owner, 20);
   const rows = await untilStatus(endpointId, 'delivered');
   expect(rows.map((r) => r.event_id)).toEqual(eventIds);
-  expect(partner.received.map((r) => r.headers['webhook-id']).sort()).toEqual([...eventIds].sort());
+  expect(new Set(partner.received.map((r) => r.headers['webhook-id']))).toEqual(new Set(eventIds));
+  expect(partner.received).toHaveLength(eventIds.length);
   for (const { headers, body } of partner.received) {
     const row = rows.find((r) => r.event_id === headers['webhook-id'])!;
     expect(new Webhook(secret).verify(body, headers as Record<string, string>)).toMatchObject({

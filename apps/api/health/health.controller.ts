@@ -46,7 +46,7 @@ export class HealthController {
     if (database && temporal) return { status: 'ready', database: 'ok', temporal: 'ok' };
     const state = (ok: boolean): string => (ok ? 'ok' : 'no answer');
     throw new AppError(
-      'engine_unavailable',
+      database ? 'engine_unavailable' : 'database_unavailable',
       `Not ready: database ${state(database)}, temporal ${state(temporal)}.`,
       { details: { database: state(database), temporal: state(temporal) } },
     );

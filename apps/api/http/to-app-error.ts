@@ -27,6 +27,11 @@ export function toAppError(error: unknown): AppError {
       cause: error,
       retryAfterMs: 5_000,
     });
+  if (isDatabaseAway(error))
+    return new AppError('database_unavailable', 'The database does not answer. Try again soon.', {
+      cause: error,
+      retryAfterMs: 5_000,
+    });
   const status = statusOf(error);
   const code = status === null ? undefined : CODE_BY_STATUS[status];
   if (code === undefined)
@@ -38,6 +43,20 @@ export function toAppError(error: unknown): AppError {
 export function isEngineAway(error: unknown): boolean {
   for (let at: unknown = error; at instanceof Error; at = at.cause) {
     if (isGrpcServiceError(at)) return ENGINE_AWAY.has(at.code);
+  }
+  return false;
+}
+
+/** Node, postgres.js and PostgreSQL (SQLSTATE classes 08, 57P, 53) codes of a server that cannot be reached or used now. */
+const DATABASE_AWAY =
+  /^(ECONNREFUSED|ECONNRESET|ENOTFOUND|CONNECT_TIMEOUT|CONNECTION_\w+|08\w{3}|57P0[123]|53300)$/;
+
+/** Does a query fail because the database is away, and not because of what was asked? */
+function isDatabaseAway(error: unknown): boolean {
+  for (let at: unknown = error; at instanceof Error; at = at.cause) {
+    const codes = at instanceof AggregateError ? at.errors : [at];
+    for (const one of codes as unknown[])
+      if (one instanceof Error && 'code' in one && DATABASE_AWAY.test(String(one.code))) return true;
   }
   return false;
 }
