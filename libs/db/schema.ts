@@ -103,8 +103,17 @@ export const providerAccounts = pgTable(
   (t) => [unique('provider_accounts_identity').on(t.provider, t.providerApp, t.externalId)],
 );
 
-export type IntegrationStatus =
-  'pending' | 'active' | 'degraded' | 'needs_reauth' | 'paused' | 'disconnected';
+/** One state machine: pending → active ⇄ degraded → needs_reauth / paused → disconnected (design §2). */
+export const INTEGRATION_STATUSES = [
+  'pending',
+  'active',
+  'degraded',
+  'needs_reauth',
+  'paused',
+  'disconnected',
+] as const;
+
+export type IntegrationStatus = (typeof INTEGRATION_STATUSES)[number];
 
 export const integrations = pgTable(
   'integrations',

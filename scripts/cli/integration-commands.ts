@@ -1,25 +1,16 @@
 import { AppError } from '../../libs/core/errors';
 import { parseProviderId } from '../../libs/core/providers';
 import { findIntegration, listIntegrations, type Integration } from '../../libs/db/integrations.repo';
-import type { IntegrationStatus } from '../../libs/db/schema';
+import { INTEGRATION_STATUSES, type IntegrationStatus } from '../../libs/db/schema';
 import { openClient, openConnection } from '../../temporal/connection';
 import { expeditedSignal, syncStartOptions, WORKFLOWS, type SyncInput } from '../../workflows/contract';
 import { optionalOf, valueOf, type CliCommand } from './command';
 import { UsageError } from './usage-error';
 
-const STATUSES = [
-  'pending',
-  'active',
-  'degraded',
-  'needs_reauth',
-  'paused',
-  'disconnected',
-] as const satisfies readonly IntegrationStatus[];
-
 function statusOf(text: string | null): IntegrationStatus | null {
-  const status = STATUSES.find((s) => s === text) ?? null;
+  const status = INTEGRATION_STATUSES.find((s) => s === text) ?? null;
   if (text === null || status !== null) return status;
-  throw new UsageError(`--status must be one of ${STATUSES.join(', ')}`);
+  throw new UsageError(`--status must be one of ${INTEGRATION_STATUSES.join(', ')}`);
 }
 
 function providerOf(text: string | null) {
@@ -50,7 +41,7 @@ const integrationList: CliCommand = {
   options: {
     user: { value: '<user id>', about: 'of this user' },
     provider: { value: '<provider>', about: 'of this provider' },
-    status: { value: '<status>', about: STATUSES.join(', ') },
+    status: { value: '<status>', about: INTEGRATION_STATUSES.join(', ') },
     limit: { value: '<n>', about: 'at most so many (default 50)' },
   },
   async run({ db }, values) {

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm';
 import { newId } from '../../libs/core/ids';
+import { HASH_VERSION } from '../../libs/health/content-hash';
 import { commitPage, type PageToCommit } from '../../libs/db/page-commit';
 import { planRound, type StreamRule } from '../../libs/db/sync-plan.repo';
 import { finishRound } from '../../libs/db/sync-finish.repo';
@@ -65,12 +66,12 @@ async function commit(run: Run, drafts: RecordDraft[], values: Partial<PageToCom
   });
 }
 
-const finish = (run: Run) =>
+const finish = (run: Run, deferredUntil: string | null = null) =>
   finishRound(t.db, {
     integrationId: run.integrationId,
     runId: run.runId,
     round: run.round,
-    streams: [{ stream: 'weight', errorCode: null, deferredUntil: null }],
+    streams: [{ stream: 'weight', errorCode: null, deferredUntil }],
     cancelled: false,
     nextSyncInS: 3600,
     reExportOf: () => true,
@@ -211,4 +212,51 @@ test('a page of another provider policy makes the event but no delivery', async 
   await commit(run, [weightDraft('a', 82, '2026-11-01T06:00:00Z')], { reExport: false });
   expect(await t.db.execute(sql`select 1 from deliveries where endpoint_id = ${endpointId}`)).toHaveLength(0);
   expect(await eventsOf(run)).toHaveLength(1);
+});
+
+test('a new hash version rewrites silently: no event, no new version', async () => {
+  const run = await startRun();
+  await plan(run);
+  const drafts = [weightDraft('a', 82, '2026-11-01T06:00:00Z')];
+  await commit(run, drafts, { next: 'p2' });
+  await t.db.execute(sql`
+    update records set hash_version = 0, content_hash = 'of an older version' where integration_id = ${run.integrationId}`);
+  expect(await commit(run, drafts)).toMatchObject({ inserted: 1, updated: 0, unchanged: 1 });
+  const [row] = await t.db.execute(
+    sql`select version, hash_version from records where integration_id = ${run.integrationId}`,
+  );
+  expect(row).toEqual({ version: 1, hash_version: HASH_VERSION });
+  expect((await eventsOf(run)).map((e) => e.type)).toEqual(['weight.created']);
+});
+
+test('a run whose provider asks for a long wait ends deferred; its next time is the slot', async () => {
+  const run = await startRun();
+  await plan(run);
+  const slot = new Date(Date.now() + 4 * 3_600_000).toISOString();
+  expect(await finish(run, slot)).toEqual({ more: false, outcome: 'deferred' });
+  const [row] = await t.db.execute<{ next_sync_at: string; status: string }>(
+    sql`select next_sync_at, status from integrations where id = ${run.integrationId}`,
+  );
+  expect(new Date(row!.next_sync_at).toISOString()).toBe(slot);
+  expect(row!.status).toBe('active');
+});
+
+test('a window longer than the provider allows is read in rounds, oldest first, without a gap', async () => {
+  const run = await startRun();
+  const rule = { ...RULE, windowDays: 30 };
+  const spans: { from: Date; to: Date }[] = [];
+  for (let more = true; more;) {
+    run.round += 1;
+    await planRound(t.db, { ...run, trigger: 'user', continuation: run.round > 1, rulesOf: () => [rule] });
+    const window = (await readOpenWindow(t.db, run.integrationId, 'weight'))!;
+    spans.push({ from: window.from, to: window.to });
+    await commit(run, []);
+    ({ more } = await finish(run));
+  }
+  expect(spans).toHaveLength(3);
+  for (const [i, span] of spans.slice(1).entries()) expect(span.from).toEqual(spans[i]!.to);
+  const [coverage] = await t.db.execute<{ gaps: number }>(sql`
+    select (select count(*)::int from unnest(answered)) - 1 as gaps from integration_streams
+    where integration_id = ${run.integrationId}`);
+  expect(coverage!.gaps).toBe(0);
 });

@@ -2,20 +2,11 @@ import { z } from 'zod';
 import { FAILURES, type FailureCode } from '../../../libs/core/errors';
 import { STREAMS } from '../../../libs/core/providers';
 import type { Integration } from '../../../libs/db/integrations.repo';
-import type { IntegrationStatus } from '../../../libs/db/schema';
+import { INTEGRATION_STATUSES } from '../../../libs/db/schema';
 import { SYNC_OUTCOMES } from '../../../workflows/contract';
 import { idOf, instant, iso, isoOrNull, pageOf, pageQuery, providerFilter } from '../http/wire';
 
-const STATUSES = [
-  'pending',
-  'active',
-  'degraded',
-  'needs_reauth',
-  'paused',
-  'disconnected',
-] as const satisfies readonly IntegrationStatus[];
-
-const status = z.enum(STATUSES).meta({ id: 'IntegrationStatus' });
+const status = z.enum(INTEGRATION_STATUSES).meta({ id: 'IntegrationStatus' });
 export const failureCode = z.enum(Object.keys(FAILURES) as [FailureCode, ...FailureCode[]]);
 
 const fields = {
