@@ -126,6 +126,16 @@ describe('exchangeCode', () => {
     expect(provider.seen[0]!.form.get('code_verifier')).toBe('v'.repeat(43));
   });
 
+  test('a stand-in may state an issuer of its own origin', async () => {
+    provider.answerWith(200, GOOGLE_TOKENS);
+    const iss = `${new URL(provider.runtime('google_health').auth.authorizationUrl).origin}/issuer`;
+    const exchange = exchangeCode(provider.runtime('google_health'), {
+      ...callback({ ...HAPPY, iss }),
+      pkceVerifier: 'v'.repeat(43),
+    });
+    await expect(exchange).resolves.toMatchObject({ accessToken: GOOGLE_TOKENS.access_token });
+  });
+
   test.each([
     ['another state', { ...HAPPY, state: 'state-2' }, 'connect_state_invalid'],
     ['no state', { code: 'code-1' }, 'connect_state_invalid'],

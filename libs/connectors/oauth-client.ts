@@ -54,6 +54,17 @@ export async function authorizationRequest(
   return { url: url.href, pkceVerifier };
 }
 
+/** The provider's issuer; for a stand-in also one of its own origin. */
+function expectedIssuer({ auth, standInOrigin }: ProviderRuntime, callbackUrl: URL): string {
+  const stated = callbackUrl.searchParams.get('iss');
+  const isStandIns =
+    stated !== null &&
+    standInOrigin !== null &&
+    URL.canParse(stated) &&
+    new URL(stated).origin === standInOrigin;
+  return isStandIns ? stated : auth.issuer;
+}
+
 /** Checks `state`, and `iss` where the provider sends it (RFC 9207), then reads an error redirect. */
 function callbackParameters(
   runtime: ProviderRuntime,
@@ -64,7 +75,8 @@ function callbackParameters(
   const { label } = runtime.connector;
   let parameters: URLSearchParams;
   try {
-    parameters = oauth.validateAuthResponse(serverOf(runtime), client, callbackUrl, expectedState);
+    const server = { ...serverOf(runtime), issuer: expectedIssuer(runtime, callbackUrl) };
+    parameters = oauth.validateAuthResponse(server, client, callbackUrl, expectedState);
   } catch (cause) {
     if (!(cause instanceof oauth.AuthorizationResponseError)) {
       // Only the message: the error's own cause holds the code and the state.

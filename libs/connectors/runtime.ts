@@ -13,6 +13,8 @@ export interface ProviderRuntime {
   /** Verify token or signing key of the provider's notifications. */
   webhookSecret: string | null;
   auth: ConnectorAuth;
+  /** Origin of the authorization endpoint the deployer set instead of the real one: its own `iss` is right, too. */
+  standInOrigin: string | null;
   baseUrl: string;
   policy: ProviderPolicy;
 }
@@ -36,6 +38,7 @@ function runtimeFrom(connector: Connector, settings: ProviderSettings): Provider
       tokenUrl: settings.TOKEN_URL ?? auth.tokenUrl,
       revocationUrl: settings.REVOKE_URL ?? auth.revocationUrl,
     },
+    standInOrigin: settings.AUTH_URL === undefined ? null : new URL(settings.AUTH_URL).origin,
     baseUrl: settings.BASE_URL ?? connector.baseUrl,
     policy: settings.POLICY_PERMISSION ? permitted(policy) : policy,
   };
