@@ -11,9 +11,10 @@ import type { Database } from '../libs/db/database';
 import { commitPage, type RunCounts, type PageToCommit } from '../libs/db/page-commit';
 import { forgetTokens, readTokensOfUnusedAccount } from '../libs/db/provider-accounts.repo';
 import { readOpenWindow, readRunCounts, type OpenWindow } from '../libs/db/stream-cursors.repo';
+import type { Logger } from '../libs/telemetry/logger';
 import type { ProviderActivities, SyncStreamInput, SyncStreamResult } from '../workflows/contract';
 import { accessContext, refreshContext, TokenCustody } from './token-custody';
-import { DATABASE, RUNTIMES } from './injection-tokens';
+import { DATABASE, LOGGER, RUNTIMES } from './injection-tokens';
 
 /** An activity reads pages for this long, then lets the workflow schedule it anew: bounds what a drain waits for. */
 const SLICE_MS = 240_000;
@@ -30,6 +31,7 @@ export class SyncStreamActivities implements ProviderActivities {
     @Inject(RUNTIMES) private readonly runtimes: ReadonlyMap<ProviderId, ProviderRuntime>,
     @Inject(Sealer) private readonly sealer: Sealer,
     @Inject(TokenCustody) private readonly custody: TokenCustody,
+    @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
   async syncStream(input: SyncStreamInput): Promise<SyncStreamResult> {
@@ -85,7 +87,7 @@ export class SyncStreamActivities implements ProviderActivities {
   async revokeAccess(input: { integrationId: string }): Promise<{ revoked: boolean }> {
     const tokens = await readTokensOfUnusedAccount(this.db, input.integrationId);
     if (!tokens || tokens.accessTokenSealed === null) return { revoked: false };
-    await revokeTokens(runtimeOf(this.runtimes, tokens.provider), {
+    const revoked = await this.#revoke(runtimeOf(this.runtimes, tokens.provider), {
       accessToken: this.sealer.open(tokens.accessTokenSealed, accessContext(tokens.accountId)),
       refreshToken:
         tokens.refreshTokenSealed === null
@@ -93,7 +95,22 @@ export class SyncStreamActivities implements ProviderActivities {
           : this.sealer.open(tokens.refreshTokenSealed, refreshContext(tokens.accountId)),
     });
     await forgetTokens(this.db, tokens.accountId, tokens.tokenVersion);
-    return { revoked: true };
+    return { revoked };
+  }
+
+  /**
+   * False when the provider refuses for good: the tokens are forgotten all the same, nobody will ask again.
+   * @throws AppError when asking later can help, or our own client must be mended first
+   */
+  async #revoke(runtime: ProviderRuntime, tokens: Parameters<typeof revokeTokens>[1]): Promise<boolean> {
+    try {
+      await revokeTokens(runtime, tokens);
+      return true;
+    } catch (error) {
+      if (!(error instanceof AppError) || error.code !== 'provider_rejected') throw error;
+      this.logger.warn('the provider refuses to revoke access', { provider: runtime.connector.id });
+      return false;
+    }
   }
 
   /** Null when another attempt moved the cursor: this page was not written, the next one starts at the new cursor. */

@@ -48,6 +48,8 @@ export interface SyncInput {
   userId: string;
   provider: ProviderId;
   trigger: SyncTrigger;
+  /** Rounds of earlier executions of the same run, when it was continued as new. */
+  roundsBefore?: number;
 }
 
 /** One search attribute of the project as Temporal's typed pair. */

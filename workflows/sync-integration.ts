@@ -3,6 +3,7 @@ import {
   ApplicationFailure,
   CancellationScope,
   condition,
+  continueAsNew,
   isCancellation,
   proxyActivities,
   proxyLocalActivities,
@@ -45,7 +46,7 @@ const bookkeeping = proxyLocalActivities<SyncBookkeeping>({
 export async function syncIntegration(input: SyncInput): Promise<SyncResult> {
   const { integrationId } = input;
   const runId = runIdOf(workflowInfo().firstExecutionRunId);
-  const progress: SyncProgress = { runId, round: 0, phase: 'planning', streams: [] };
+  const progress: SyncProgress = { runId, round: input.roundsBefore ?? 0, phase: 'planning', streams: [] };
   let requested = true;
   let expedited = false;
   setHandler(expeditedSignal, () => {
@@ -87,6 +88,9 @@ export async function syncIntegration(input: SyncInput): Promise<SyncResult> {
     );
     if (cancellation !== null) throw cancellation;
     ({ more, outcome } = finished);
+    if ((more || requested) && workflowInfo().continueAsNewSuggested) {
+      await continueAsNew<typeof syncIntegration>({ ...input, roundsBefore: progress.round });
+    }
   } while (more || requested);
   show(progress, 'done');
   upsertSearchAttributes([searchAttribute('SyncOutcome', outcome)]);

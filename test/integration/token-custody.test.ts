@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { sql } from 'drizzle-orm';
+import { SyncStreamActivities } from '../../activities/sync-stream.activities';
 import { accessContext, refreshContext, TokenCustody } from '../../activities/token-custody';
 import { loadConfig, newEncryptionKeys } from '../../libs/config/config';
 import { loadRuntimes } from '../../libs/connectors/runtime';
@@ -42,6 +43,7 @@ async function startTokenEndpoint(): Promise<TokenEndpoint> {
 let t: TestDatabase;
 let endpoint: TokenEndpoint;
 let custody: TokenCustody;
+let activities: SyncStreamActivities;
 let sealer: Sealer;
 
 beforeAll(async () => {
@@ -53,8 +55,11 @@ beforeAll(async () => {
     PROVIDER_GOOGLE_HEALTH_CLIENT_ID: 'c',
     PROVIDER_GOOGLE_HEALTH_CLIENT_SECRET: 's',
     PROVIDER_GOOGLE_HEALTH_TOKEN_URL: `${endpoint.url}/token`,
+    PROVIDER_GOOGLE_HEALTH_REVOKE_URL: `${endpoint.url}/revoke`,
   });
-  custody = new TokenCustody(t.db, sealer, runtimes, new Logger('test', 'error'));
+  const logger = new Logger('test', 'error');
+  custody = new TokenCustody(t.db, sealer, runtimes, logger);
+  activities = new SyncStreamActivities(t.db, runtimes, sealer, custody, logger);
 });
 beforeEach(() => {
   endpoint.calls = [];
@@ -166,4 +171,50 @@ test('a refresher that died leaves a lease that ends; the old token is tried onc
   });
   expect((await custody.accessToken(accountId)).token).toBe('fresh');
   expect(endpoint.calls).toEqual(['refresh-1']);
+});
+
+describe('revoking access', () => {
+  const tokenOf = async (accountId: string): Promise<unknown> => {
+    const [row] = await t.db.execute(
+      sql`select access_token_sealed as token from provider_accounts where id = ${accountId}`,
+    );
+    return row!['token'];
+  };
+  const disconnect = (integrationId: string) =>
+    t.db.execute(sql`update integrations set status = 'disconnected' where id = ${integrationId}`);
+
+  test('forgets the tokens, also when the provider refuses for good', async () => {
+    for (const [status, revoked] of [
+      [200, true],
+      [404, false],
+    ] as const) {
+      const { accountId, integrationId } = await anyAccount(new Date(Date.now() + 600_000));
+      await disconnect(integrationId);
+      endpoint.answer = () => ({ status, body: {} });
+      expect(await activities.revokeAccess({ integrationId })).toEqual({ revoked });
+      expect(await tokenOf(accountId)).toBeNull();
+    }
+  });
+
+  test('keeps them while the provider is away, so that asking again can help', async () => {
+    const { accountId, integrationId } = await anyAccount(new Date(Date.now() + 600_000));
+    await disconnect(integrationId);
+    endpoint.answer = () => ({ status: 503, body: {} });
+    await expect(activities.revokeAccess({ integrationId })).rejects.toMatchObject({
+      code: 'provider_unavailable',
+    });
+    expect(await tokenOf(accountId)).not.toBeNull();
+  });
+
+  test('leaves an account alone that another integration uses', async () => {
+    const { accountId, integrationId } = await anyAccount(new Date(Date.now() + 600_000));
+    await disconnect(integrationId);
+    const other = await anyIntegration(t.db, await anyUser(t.db), 'google_health');
+    await t.db.execute(
+      sql`update integrations set account_id = ${accountId} where id = ${other.integrationId}`,
+    );
+    expect(await activities.revokeAccess({ integrationId })).toEqual({ revoked: false });
+    expect(await tokenOf(accountId)).not.toBeNull();
+    expect(endpoint.calls).toEqual([]);
+  });
 });
