@@ -1,5 +1,6 @@
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { Config } from '../libs/config/config';
+import { temporalVariables } from '../libs/config/temporal-variables';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -23,18 +24,16 @@ export interface TemporalTarget {
  */
 export function temporalTarget(
   config: Pick<Config, 'TEMPORAL_ADDRESS' | 'TEMPORAL_NAMESPACE'>,
-  env: Environment = process.env,
+  env?: Environment,
 ): TemporalTarget {
-  const set = Object.fromEntries(
-    Object.entries(env).filter((pair): pair is [string, string] => pair[1] !== undefined && pair[1] !== ''),
-  );
+  const set = temporalVariables(env);
   const plain: TemporalTarget = {
     connectionOptions: { address: config.TEMPORAL_ADDRESS },
     namespace: config.TEMPORAL_NAMESPACE,
   };
   if (!Object.keys(set).some((name) => ENVCONFIG_VARIABLE.test(name))) return plain;
   const { connectionOptions, namespace } = loadClientConnectConfig({
-    overrideEnvVars: set,
+    overrideEnvVars: { ...set },
     disableFile: !set['TEMPORAL_PROFILE'] && !set['TEMPORAL_CONFIG_FILE'],
   });
   const { address, tls, apiKey, metadata } = connectionOptions;

@@ -1,7 +1,7 @@
 import { and, eq, gt, isNull, sql } from 'drizzle-orm';
 import type { ProviderId } from '../core/providers';
 import type { Executor } from './database';
-import { connectStates, integrations } from './schema';
+import { connectStates, integrations } from './schema/integrations';
 
 export interface ConnectState {
   integrationId: string;

@@ -5,7 +5,7 @@ import type { ProviderId, StreamName } from '../core/providers';
 import type { Database, Executor } from './database';
 import { insertPending, lockUserProvider, type Integration } from './integrations.repo';
 import { appendEvents } from './outbox';
-import { integrations, providerAccounts } from './schema';
+import { integrations, providerAccounts } from './schema/integrations';
 
 interface SealedPair {
   accessTokenSealed: string;

@@ -1,10 +1,9 @@
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
-import * as schema from './schema';
 
-export type Database = PostgresJsDatabase<typeof schema> & { $client: postgres.Sql };
+export type Database = PostgresJsDatabase & { $client: postgres.Sql };
 /** A transaction, or the database itself where no transaction is needed. */
-export type Executor = Pick<Database, 'select' | 'insert' | 'update' | 'delete' | 'execute' | 'query'>;
+export type Executor = Pick<Database, 'select' | 'insert' | 'update' | 'delete' | 'execute'>;
 
 /** One pool per process. `applicationName` shows in pg_stat_activity. */
 export function openDatabase(url: string, poolSize: number, applicationName: string): Database {
@@ -14,7 +13,7 @@ export function openDatabase(url: string, poolSize: number, applicationName: str
     connection: { application_name: applicationName },
     onnotice: () => undefined,
   });
-  return drizzle(client, { schema });
+  return drizzle(client);
 }
 
 export const closeDatabase = (db: Database): Promise<void> => db.$client.end({ timeout: 5 });

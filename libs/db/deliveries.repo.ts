@@ -1,7 +1,7 @@
 import { sql, type SQL } from 'drizzle-orm';
 import type { ProviderId, StreamName } from '../core/providers';
 import type { Executor } from './database';
-import type { DeliveryStatus, EndpointStatus } from './schema';
+import type { DeliveryStatus, EndpointStatus } from './schema/webhooks';
 
 /** All that one attempt needs, read at send time in one statement. */
 export interface DeliveryToSend {

@@ -1,7 +1,7 @@
 import { and, asc, desc, eq, inArray, lt } from 'drizzle-orm';
 import { AppError } from '../core/errors';
 import type { Database, Executor } from './database';
-import { attempts, deliveries, endpoints, events } from './schema';
+import { attempts, deliveries, endpoints, events } from './schema/webhooks';
 import { isUniqueViolation } from './sql-state';
 
 export type Endpoint = typeof endpoints.$inferSelect;

@@ -5,7 +5,7 @@ import type { ProviderId, StreamName } from '../core/providers';
 import { shardOf } from '../core/shard';
 import type { Database, Executor } from './database';
 import { visibleUserIds, type Principal } from './principals.repo';
-import { integrations, integrationStreams, type IntegrationStatus } from './schema';
+import { integrations, integrationStreams, type IntegrationStatus } from './schema/integrations';
 import { INTEGRATION_SHARDS } from './sync-dispatch.repo';
 
 export type Integration = typeof integrations.$inferSelect;

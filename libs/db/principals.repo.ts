@@ -4,7 +4,7 @@ import { newId } from '../core/ids';
 import type { Scope } from '../core/scopes';
 import { randomToken, sha256Hex } from '../crypto/digest';
 import type { Database, Executor } from './database';
-import { apiKeys, apps, grants, users } from './schema';
+import { apiKeys, apps, grants, users } from './schema/principals';
 import { isUniqueViolation } from './sql-state';
 
 export type User = typeof users.$inferSelect;

@@ -2,7 +2,8 @@ import { and, desc, eq, gte, isNull, lt, notInArray, sql, type SQL } from 'drizz
 import type { ProviderId } from '../core/providers';
 import type { ShapedStream } from '../health/records';
 import type { Executor } from './database';
-import { integrations, records } from './schema';
+import { integrations } from './schema/integrations';
+import { records } from './schema/records';
 
 export type StoredRecord = typeof records.$inferSelect;
 

@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm';
 import type { ProviderId, StreamName } from '../core/providers';
 import type { Database } from './database';
 import type { RunCounts } from './page-commit';
-import type { IntegrationStatus } from './schema';
+import type { IntegrationStatus } from './schema/integrations';
 
 /** What a stream activity needs to fetch its next page. */
 export interface OpenWindow {

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import type { ProviderId, StreamName } from '../core/providers';
 import type { Database, Executor } from './database';
-import type { IntegrationStatus } from './schema';
+import type { IntegrationStatus } from './schema/integrations';
 
 /** How far and how often a stream is read, from its connector and the provider's policy. */
 export interface StreamRule {

@@ -1,6 +1,7 @@
 import { and, asc, desc, eq, inArray, isNotNull, sql } from 'drizzle-orm';
 import type { Executor } from './database';
-import { events, integrations, syncRuns, syncRunStreams } from './schema';
+import { events } from './schema/webhooks';
+import { integrations, syncRuns, syncRunStreams } from './schema/integrations';
 
 type SyncRun = typeof syncRuns.$inferSelect;
 type SyncRunStream = typeof syncRunStreams.$inferSelect;

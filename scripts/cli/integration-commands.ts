@@ -1,7 +1,7 @@
 import { AppError } from '../../libs/core/errors';
 import { parseProviderId } from '../../libs/core/providers';
 import { findIntegration, listIntegrations, type Integration } from '../../libs/db/integrations.repo';
-import { INTEGRATION_STATUSES, type IntegrationStatus } from '../../libs/db/schema';
+import { INTEGRATION_STATUSES, type IntegrationStatus } from '../../libs/db/schema/integrations';
 import { openClient, openConnection } from '../../temporal/connection';
 import { expeditedSignal, syncStartOptions, WORKFLOWS, type SyncInput } from '../../workflows/contract';
 import { optionalOf, valueOf, type CliCommand } from './command';

@@ -2,7 +2,9 @@ import { eq } from 'drizzle-orm';
 import { newId } from '../../libs/core/ids';
 import { appendEvents } from '../../libs/db/outbox';
 import { grantAccess, revokeApiKey, revokeGrant } from '../../libs/db/principals.repo';
-import { apiKeys, integrations, records, syncRuns } from '../../libs/db/schema';
+import { apiKeys } from '../../libs/db/schema/principals';
+import { integrations, syncRuns } from '../../libs/db/schema/integrations';
+import { records } from '../../libs/db/schema/records';
 import { startTestApi, type Answer, type TestApi } from '../support/api';
 import { anyApp, anyIntegration, anyUser, grant } from '../support/fixtures';
 

@@ -1,6 +1,7 @@
 import { eq } from 'drizzle-orm';
 import { createApp } from '../../libs/db/principals.repo';
-import { events, integrations, providerAccounts } from '../../libs/db/schema';
+import { events } from '../../libs/db/schema/webhooks';
+import { integrations, providerAccounts } from '../../libs/db/schema/integrations';
 import { consent, type CallbackAnswer } from '../../scripts/demo/consent';
 import { disconnectWorkflowId, syncWorkflowId } from '../../workflows/contract';
 import { startTestApi, type TestApi } from '../support/api';

@@ -2,19 +2,21 @@ import { newId } from '../../libs/core/ids';
 import type { ProviderId } from '../../libs/core/providers';
 import { SCOPES, type Scope } from '../../libs/core/scopes';
 import type { Database } from '../../libs/db/database';
-import * as schema from '../../libs/db/schema';
+import { integrations, providerAccounts } from '../../libs/db/schema/integrations';
+import { apps, grants, users } from '../../libs/db/schema/principals';
+import { endpoints } from '../../libs/db/schema/webhooks';
 import type { RecordDraft } from '../../libs/health/records';
 
 /** Rows a test starts from; each returns the id it made. */
 export async function anyUser(db: Database): Promise<string> {
   const id = newId('user');
-  await db.insert(schema.users).values({ id, displayName: 'Test User' });
+  await db.insert(users).values({ id, displayName: 'Test User' });
   return id;
 }
 
 export async function anyApp(db: Database): Promise<string> {
   const id = newId('app');
-  await db.insert(schema.apps).values({ id, name: 'Test App' });
+  await db.insert(apps).values({ id, name: 'Test App' });
   return id;
 }
 
@@ -24,16 +26,16 @@ export async function grant(
   userId: string,
   scopes: readonly Scope[] = SCOPES,
 ): Promise<void> {
-  await db.insert(schema.grants).values({ appId, userId, scopes: [...scopes] });
+  await db.insert(grants).values({ appId, userId, scopes: [...scopes] });
 }
 
 export async function anyEndpoint(
   db: Database,
   appId: string,
-  values: Partial<typeof schema.endpoints.$inferInsert> = {},
+  values: Partial<typeof endpoints.$inferInsert> = {},
 ): Promise<string> {
   const id = newId('endpoint');
-  await db.insert(schema.endpoints).values({
+  await db.insert(endpoints).values({
     id,
     appId,
     url: `https://partner.example/${id}`,
@@ -49,18 +51,18 @@ export async function anyIntegration(
   db: Database,
   userId: string,
   provider: ProviderId,
-  values: Partial<typeof schema.integrations.$inferInsert> & {
-    account?: Partial<typeof schema.providerAccounts.$inferInsert>;
+  values: Partial<typeof integrations.$inferInsert> & {
+    account?: Partial<typeof providerAccounts.$inferInsert>;
   } = {},
 ): Promise<{ integrationId: string; accountId: string }> {
   const { account, ...integration } = values;
   const accountId = newId('account');
   await db
-    .insert(schema.providerAccounts)
+    .insert(providerAccounts)
     .values({ id: accountId, provider, providerApp: 'test', externalId: accountId, ...account });
   const integrationId = newId('integration');
   await db
-    .insert(schema.integrations)
+    .insert(integrations)
     .values({ id: integrationId, userId, provider, accountId, status: 'active', shard: 0, ...integration });
   return { integrationId, accountId };
 }

@@ -5,7 +5,7 @@ import type { ProviderId } from '../../libs/core/providers';
 import { Sealer } from '../../libs/crypto/sealer';
 import type { Database, Executor } from '../../libs/db/database';
 import { appendEvents } from '../../libs/db/outbox';
-import type { endpoints } from '../../libs/db/schema';
+import type { endpoints } from '../../libs/db/schema/webhooks';
 import { sealEndpointSecret } from '../../libs/webhooks/endpoint-secret';
 import { newWebhookSecret } from '../../libs/webhooks/signing';
 import { anyApp, anyEndpoint, anyIntegration, anyUser, grant } from './fixtures';

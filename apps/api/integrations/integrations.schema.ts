@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { FAILURES, type FailureCode } from '../../../libs/core/errors';
 import { STREAMS } from '../../../libs/core/providers';
 import type { Integration } from '../../../libs/db/integrations.repo';
-import { INTEGRATION_STATUSES } from '../../../libs/db/schema';
+import { INTEGRATION_STATUSES } from '../../../libs/db/schema/integrations';
 import { SYNC_OUTCOMES } from '../../../workflows/contract';
 import { idOf, instant, iso, isoOrNull, pageOf, pageQuery, providerFilter } from '../http/wire';
 
