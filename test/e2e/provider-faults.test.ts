@@ -44,6 +44,8 @@ async function counts(integrationId: string): Promise<{ weights: number; listed:
   return row!;
 }
 
+const msToQuarterHour = (): number => 900_000 - (Date.now() % 900_000);
+
 const EVERYTHING_ONCE = { weights: WEIGHTS, listed: WEIGHTS, versions: 1 };
 
 test.each([
@@ -127,26 +129,31 @@ test('a rate limit waits in the workflow, not in the worker, and sync now goes f
   await fault('rate_limited', { provider: 'strava' });
   const { integrationId } = await connect(api, user.id, 'strava', { account: 'limited', decision: 'allow' });
   const handle = system.temporal.client.workflow.getHandle(syncWorkflowId(integrationId));
-  // Strava names the next quarter hour: the run waits on a timer or, when that is far, ends deferred until then.
-  await waitUntil(
-    async () => {
-      const [row] = await system.database.db.execute(
-        sql`select outcome from sync_runs where integration_id = ${integrationId}`,
-      );
-      if (row?.['outcome'] === 'deferred') return true;
-      const progress = await handle.query<{ phase: string }>('progress');
-      return progress.phase === 'waiting';
-    },
-    { what: 'the wait for the limit' },
-  );
-  const result = await api.post<{ outcome: string }>(
-    '/v1/integrations/strava',
-    { userId: user.id },
-    { prefer: 'wait=60' },
-  );
-  expect(result.outcome).toBe('ok');
+  // Strava names the next quarter hour. When that is less than a minute away an activity retry bridges it.
+  if (msToQuarterHour() < 90_000) {
+    expect((await finishedRun(api, integrationId, [], 200_000)).outcome).toBe('ok');
+  } else {
+    // The run waits on a timer or, when the slot is far, ends deferred until then.
+    await waitUntil(
+      async () => {
+        const [row] = await system.database.db.execute(
+          sql`select outcome from sync_runs where integration_id = ${integrationId}`,
+        );
+        if (row?.['outcome'] === 'deferred') return true;
+        const progress = await handle.query<{ phase: string }>('progress');
+        return progress.phase === 'waiting';
+      },
+      { what: 'the wait for the limit' },
+    );
+    const result = await api.post<{ outcome: string }>(
+      '/v1/integrations/strava',
+      { userId: user.id },
+      { prefer: 'wait=60' },
+    );
+    expect(result.outcome).toBe('ok');
+  }
   const [row] = await system.database.db.execute<{ n: number }>(
     sql`select count(*)::int as n from records where integration_id = ${integrationId}`,
   );
   expect(row!.n).toBe(12);
-});
+}, 240_000);
