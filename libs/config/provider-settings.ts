@@ -23,10 +23,6 @@ export const providerSettingsSchema = z.object({
   TOKEN_URL: serviceUrl.optional().describe('token endpoint'),
   REVOKE_URL: serviceUrl.optional().describe('revocation endpoint'),
   BASE_URL: serviceUrl.optional().describe('base URL of the data API'),
-  WEBHOOK_SECRET: z
-    .string()
-    .optional()
-    .describe("verify token or signing key of the provider's notifications"),
   POLICY_PERMISSION: z
     .enum(['true', 'false'])
     .default('false')

@@ -17,14 +17,12 @@ test('settings override URLs, secrets and, with the permission, the policy', () 
     loadRuntimes({
       PROVIDER_STRAVA_CLIENT_ID: 'c',
       PROVIDER_STRAVA_TOKEN_URL: 'http://127.0.0.1:9/token',
-      PROVIDER_STRAVA_WEBHOOK_SECRET: 'w',
       PROVIDER_STRAVA_POLICY_PERMISSION: 'true',
     }),
     'strava',
   );
   expect(strava.auth.tokenUrl).toBe('http://127.0.0.1:9/token');
   expect(strava.auth.revocationUrl).toBe('https://www.strava.com/oauth/revoke');
-  expect(strava.webhookSecret).toBe('w');
   expect(strava.policy).toMatchObject({ reExport: true, cacheTtlDays: null });
   expect(strava.connector.policy.reExport).toBe(false);
   expect(() => clientOf(strava)).toThrow('PROVIDER_STRAVA_CLIENT_SECRET');

@@ -10,8 +10,6 @@ export interface ProviderRuntime {
   /** Null: the provider is listed but cannot be connected. */
   clientId: string | null;
   clientSecret: string | null;
-  /** Verify token or signing key of the provider's notifications. */
-  webhookSecret: string | null;
   auth: ConnectorAuth;
   /** Origin of the authorization endpoint the deployer set instead of the real one: its own `iss` is right, too. */
   standInOrigin: string | null;
@@ -31,7 +29,6 @@ function runtimeFrom(connector: Connector, settings: ProviderSettings): Provider
     connector,
     clientId: settings.CLIENT_ID ?? null,
     clientSecret: settings.CLIENT_SECRET ?? null,
-    webhookSecret: settings.WEBHOOK_SECRET ?? null,
     auth: {
       ...auth,
       authorizationUrl: settings.AUTH_URL ?? auth.authorizationUrl,
