@@ -10,6 +10,7 @@ export const ID_PREFIXES = {
   event: 'evt',
   endpoint: 'whe',
   delivery: 'whd',
+  replay: 'rpl',
 } as const;
 
 export type IdKind = keyof typeof ID_PREFIXES;
@@ -46,6 +47,10 @@ export function derivedId(kind: IdKind, timeMs: number, entropyHex: string): str
 /** The id of a sync run, from the run id of the first execution of its Temporal chain (a UUID). */
 export const runIdOf = (firstExecutionRunId: string): string =>
   `${ID_PREFIXES.run}_${firstExecutionRunId.replaceAll('-', '')}`;
+
+/** The UTC day (`YYYY-MM-DD`) inside an id's UUIDv7; for events and deliveries the partition of their rows. */
+export const idDay = (id: string): string =>
+  new Date(Number.parseInt(id.slice(4, 16), 16)).toISOString().slice(0, 10);
 
 export const isId = (kind: IdKind, value: string): boolean =>
   new RegExp(`^${ID_PREFIXES[kind]}_[0-9a-f]{32}$`).test(value);
