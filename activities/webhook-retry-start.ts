@@ -24,7 +24,10 @@ export async function startRetryActivity(
     idReusePolicy: 'ALLOW_DUPLICATE',
     idConflictPolicy: 'USE_EXISTING',
     priority: { priorityKey: 2, fairnessKey: endpointId },
-    typedSearchAttributes: [searchAttribute('EndpointId', endpointId), searchAttribute('UserId', userId)],
+    typedSearchAttributes: [
+      searchAttribute('EndpointId', endpointId),
+      ...(userId === null ? [] : [searchAttribute('UserId', userId)]),
+    ],
     summary: `${type} → ${endpointId}`,
   });
 }

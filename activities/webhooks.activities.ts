@@ -1,18 +1,26 @@
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { Context, getClient } from '@temporalio/activity';
-import type { Agent } from 'undici';
+import { register } from 'prom-client';
+import type { Dispatcher as HttpPool } from 'undici';
 import type { Config } from '../libs/config/config';
 import type { ProviderRuntime } from '../libs/connectors/runtime';
 import type { ProviderId } from '../libs/core/providers';
 import { Sealer } from '../libs/crypto/sealer';
 import type { Database } from '../libs/db/database';
+import { markExecutionEnded } from '../libs/db/deliveries-hand-over';
+import { listenForWakes } from '../libs/db/wake-listener';
 import type { Logger } from '../libs/telemetry/logger';
-import { attemptDelivery, type AttemptDeps } from '../libs/webhooks/attempt-delivery';
+import { attemptDelivery } from '../libs/webhooks/attempt-delivery';
 import { DISPATCH_SETTINGS } from '../libs/webhooks/dispatch-settings';
 import { ShardDispatcher } from '../libs/webhooks/dispatcher';
 import { openEgress } from '../libs/webhooks/egress';
+import { EndpointSecrets } from '../libs/webhooks/endpoint-secret';
 import { RetryHandOver } from '../libs/webhooks/hand-over';
-import { retryDelivery } from '../libs/webhooks/retry-delivery';
+import { OpenDays } from '../libs/webhooks/open-days';
+import { probePolicy } from '../libs/webhooks/probe-policy';
+import { retryDelivery, type RetryDeps } from '../libs/webhooks/retry-delivery';
+import { WakeUp } from '../libs/webhooks/wake-up';
+import { WebhookMetrics } from '../libs/webhooks/webhook-metrics';
 import type { WebhookActivities, WebhookDispatchInput } from '../workflows/contract';
 import { CONFIG, DATABASE, LOGGER, RUNTIMES } from './injection-tokens';
 import { startRetryActivity } from './webhook-retry-start';
@@ -20,27 +28,45 @@ import { isReachable, stopSignal } from './webhook-stop-signal';
 
 const HEARTBEAT_MS = 1_000;
 
+export type WebhookConfig = Pick<
+  Config,
+  | 'DATABASE_URL'
+  | 'DATABASE_DIRECT_URL'
+  | 'PUBLIC_URL'
+  | 'WEBHOOK_ALLOW_LOOPBACK'
+  | 'WEBHOOK_PROXY_URL'
+  | 'WEBHOOK_RETRY_SCHEDULE_S'
+>;
+
 /** First attempts of a shard, and one failing delivery's retries. */
 @Injectable()
 export class WebhookDeliveryActivities implements WebhookActivities, OnApplicationShutdown {
-  readonly #draining = new AbortController();
-  readonly #egress: Agent;
-  readonly #attempts: AttemptDeps;
+  readonly #stopping = new AbortController();
+  readonly #egress: HttpPool;
+  readonly #retries: RetryDeps;
+  readonly #wakes = new Set<WakeUp>();
+  #listening: Promise<void> | null = null;
 
   constructor(
     @Inject(DATABASE) private readonly db: Database,
     @Inject(Sealer) sealer: Sealer,
-    @Inject(CONFIG) config: Pick<Config, 'WEBHOOK_ALLOW_LOOPBACK' | 'WEBHOOK_RETRY_SCHEDULE_S'>,
+    @Inject(CONFIG) private readonly config: WebhookConfig,
     @Inject(LOGGER) private readonly logger: Logger,
     @Inject(RUNTIMES) runtimes: ReadonlyMap<ProviderId, Pick<ProviderRuntime, 'policy'>>,
   ) {
-    this.#egress = openEgress(config.WEBHOOK_ALLOW_LOOPBACK);
-    this.#attempts = {
+    this.#egress = openEgress({
+      allowLoopback: config.WEBHOOK_ALLOW_LOOPBACK,
+      proxyUrl: config.WEBHOOK_PROXY_URL ?? null,
+    });
+    this.#retries = {
       db,
-      sealer,
+      secrets: new EndpointSecrets(sealer),
       egress: this.#egress,
       reExport: (provider) => runtimes.get(provider)?.policy.reExport ?? false,
       scheduleS: config.WEBHOOK_RETRY_SCHEDULE_S,
+      publicUrl: config.PUBLIC_URL,
+      probes: probePolicy(config.WEBHOOK_RETRY_SCHEDULE_S),
+      metrics: new WebhookMetrics(register),
     };
   }
 
@@ -51,21 +77,26 @@ export class WebhookDeliveryActivities implements WebhookActivities, OnApplicati
   async dispatchWebhooks(shard: WebhookDispatchInput): Promise<{ attempted: number }> {
     const context = Context.current();
     const client = getClient();
+    const openDays = new OpenDays(this.db, DISPATCH_SETTINGS.openDaysForMs);
+    const wake = new WakeUp();
     const handOver = new RetryHandOver(
       {
         db: this.db,
         logger: this.logger,
         livePerEndpoint: DISPATCH_SETTINGS.liveRetriesPerEndpoint,
+        openDays,
         startRetry: (retry) => startRetryActivity(client.activity, retry),
       },
       shard,
     );
     const dispatcher = new ShardDispatcher(
       {
-        db: this.db,
+        ...this.#retries,
         logger: this.logger,
         settings: DISPATCH_SETTINGS,
-        attempt: (delivery, signal) => attemptDelivery(this.#attempts, delivery, signal),
+        openDays,
+        wake,
+        attempt: (delivery, signal) => attemptDelivery(this.#retries, delivery, signal),
         onRetrying: () => handOver.ring(),
         mayEnd: () => isReachable(client),
       },
@@ -73,11 +104,14 @@ export class WebhookDeliveryActivities implements WebhookActivities, OnApplicati
     );
     const beat = setInterval(() => context.heartbeat(dispatcher.progress()), HEARTBEAT_MS);
     const ended = new AbortController();
-    const stop = AbortSignal.any([stopSignal(context, client, ended.signal), this.#draining.signal]);
+    const stop = AbortSignal.any([stopSignal(context, client, ended.signal), this.#stopping.signal]);
     const handingOver = handOver.run(ended.signal);
+    this.#wakes.add(wake);
+    this.#listening ??= this.#listen();
     try {
       return await dispatcher.run(stop);
     } finally {
+      this.#wakes.delete(wake);
       ended.abort();
       await handingOver;
       clearInterval(beat);
@@ -86,15 +120,32 @@ export class WebhookDeliveryActivities implements WebhookActivities, OnApplicati
 
   /** Runs as a standalone activity, one per failing delivery. @throws AppError, see retryDelivery */
   async deliverWebhook(input: { deliveryId: string }): Promise<{ status: 'delivered' | 'cancelled' }> {
-    return retryDelivery(this.#attempts, input.deliveryId);
+    const answer = await retryDelivery(this.#retries, input.deliveryId);
+    await markExecutionEnded(this.db, input.deliveryId);
+    return answer;
   }
 
   /** Called before the worker shuts down: a dispatcher must not claim on through the worker's grace time. */
   stopDispatching(): void {
-    this.#draining.abort();
+    this.#stopping.abort();
   }
 
   async onApplicationShutdown(): Promise<void> {
+    this.#stopping.abort();
+    await this.#listening;
     await this.#egress.destroy();
+  }
+
+  #listen(): Promise<void> {
+    return listenForWakes(
+      {
+        url: this.config.DATABASE_DIRECT_URL ?? this.config.DATABASE_URL,
+        onWake: () => {
+          for (const wake of this.#wakes) wake.ring();
+        },
+        onError: (error) => this.logger.warn('wake-ups are not heard; polling goes on', { error }),
+      },
+      this.#stopping.signal,
+    );
   }
 }

@@ -37,6 +37,12 @@ export const configSchema = z.object({
   DATABASE_URL: z
     .url({ protocol: /^postgres(ql)?$/ })
     .describe('PostgreSQL 15 to 18; unset: the scripts start an embedded PostgreSQL 18'),
+  DATABASE_DIRECT_URL: z
+    .url({ protocol: /^postgres(ql)?$/ })
+    .optional()
+    .describe(
+      'straight to PostgreSQL when DATABASE_URL names a pooler: LISTEN needs it; unset: DATABASE_URL',
+    ),
   DATABASE_POOL_SIZE: positiveInt.default(10).describe('connections per process'),
   TEMPORAL_ADDRESS: z.string().default('127.0.0.1:7233').describe('host:port of the Temporal frontend'),
   TEMPORAL_NAMESPACE: z.string().default('diettracker').describe('Temporal namespace; made when absent'),
@@ -55,6 +61,12 @@ export const configSchema = z.object({
   WEBHOOK_ALLOW_LOOPBACK: boolean
     .default(false)
     .describe('development only: endpoints on http://127.0.0.1 are allowed'),
+  WEBHOOK_PROXY_URL: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe(
+      'http(s) proxy all webhooks go through (CONNECT), e.g. Smokescreen; user and password may stand in it; unset: direct',
+    ),
   WEBHOOK_RETRY_SCHEDULE_S: z
     .string()
     .default('5,300,1800,7200,18000,36000,50400,72000,86400')

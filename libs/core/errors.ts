@@ -94,6 +94,18 @@ export const FAILURES = {
     who: 'partner',
     title: 'The endpoint said it is gone for good',
   },
+  endpoint_failing: {
+    retry: 'never',
+    status: 409,
+    who: 'partner',
+    title: 'The endpoint accepted nothing for days',
+  },
+  endpoint_unverified: {
+    retry: 'never',
+    status: 409,
+    who: 'partner',
+    title: 'The endpoint did not confirm that it wants webhooks',
+  },
   endpoint_blocked: {
     retry: 'after',
     status: 400,

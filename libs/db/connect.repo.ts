@@ -5,6 +5,7 @@ import type { ProviderId, StreamName } from '../core/providers';
 import type { Database, Executor } from './database';
 import { insertPending, lockUserProvider, type Integration } from './integrations.repo';
 import { appendEvents } from './outbox';
+import { publishing } from './wake-dispatchers';
 import { integrations, providerAccounts } from './schema/integrations';
 
 interface SealedPair {
@@ -41,7 +42,7 @@ export interface GrantedConnection {
  *   disconnected in the meantime
  */
 export async function connectIntegration(db: Database, granted: GrantedConnection): Promise<Integration> {
-  return db.transaction(async (tx) => {
+  return publishing(db, async (tx) => {
     const flow = await lockFlow(tx, granted.integrationId);
     const accountId = await lockAccount(tx, granted);
     const target = await targetOf(tx, flow, accountId);

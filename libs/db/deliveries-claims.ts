@@ -1,13 +1,7 @@
 import { sql } from 'drizzle-orm';
-import type { Database, Executor } from './database';
-import {
-  deliveryOf,
-  deliveryToSendFrom,
-  writeResults,
-  type DeliveryResult,
-  type DeliveryRow,
-  type DeliveryToSend,
-} from './deliveries.repo';
+import { arrayLiteral } from './array-literal';
+import { executePrepared, type Executor } from './database';
+import { DELIVERY_COLUMNS, deliveryOf, type DeliveryRow, type DeliveryToSend } from './deliveries.repo';
 
 /** A dispatcher takes every endpoint with `endpoints.shard % shards = shard`. */
 export interface DispatchShard {
@@ -16,35 +10,56 @@ export interface DispatchShard {
 }
 
 /**
- * Makes the caller the dispatcher of a shard: raises the epoch, which fences the dispatcher before it, and takes back
- * at once what that one had claimed.
+ * Makes the caller the dispatcher of its endpoints: writes a new epoch, which fences the dispatcher before it. Claims live in
+ * a dispatcher's memory only, so what the old one had claimed is free at once.
  */
-export async function takeShard(
-  db: Database,
+export async function takeShard(db: Executor, { shard, shards }: DispatchShard): Promise<number> {
+  const [row] = await db.execute<{ epoch: string }>(sql`
+    with next as (select nextval('dispatch_epochs') as epoch), taken as (
+      update dispatch_shards set epoch = next.epoch, sleeping = false from next where shard % ${shards} = ${shard}
+    )
+    select epoch from next`);
+  return Number(row!.epoch);
+}
+
+/** Asks publishers for a NOTIFY, or tells them that it is not needed; only while the epoch still has the shard. */
+export async function setSleeping(
+  db: Executor,
   { shard, shards }: DispatchShard,
-): Promise<{ epoch: number; reclaimed: number }> {
-  return db.transaction(async (tx) => {
-    const [row] = await tx.execute<{ epoch: string }>(sql`
-      insert into dispatch_shards as s (shard, epoch) values (${shard}, 1)
-      on conflict (shard) do update set epoch = s.epoch + 1 returning epoch`);
-    const epoch = Number(row!.epoch);
-    const reclaimed = await tx.execute(sql`
-      update deliveries d set status = 'pending', claim_epoch = null
-      from endpoints e
-      where e.id = d.endpoint_id and e.shard % ${shards} = ${shard} and d.status = 'sending' and d.claim_epoch < ${epoch}
-      returning 1`);
-    return { epoch, reclaimed: reclaimed.length };
-  });
+  epoch: number,
+  sleeping: boolean,
+): Promise<void> {
+  await db.execute(sql`
+    update dispatch_shards set sleeping = ${sleeping}
+    where shard % ${shards} = ${shard} and epoch = ${epoch} and sleeping <> ${sleeping}`);
+}
+
+/** Days of the last two months and the next two days that have open rows; only their partitions need to be looked at. */
+export async function readOpenDays(db: Executor): Promise<string[]> {
+  const rows = await executePrepared<{ day: string }>(
+    db,
+    sql`
+    select to_char(days.day, 'YYYY-MM-DD') as day
+    from generate_series(current_date - 60, current_date + 2, interval '1 day') as days(day)
+    where exists (select 1 from deliveries d where d.day = days.day::date and d.status = 'pending')
+      or exists (select 1 from deliveries d where d.day = days.day::date and d.status = 'retrying')
+      or exists (select 1 from deliveries d where d.day = days.day::date and d.handed_over)`,
+  );
+  return rows.map((row) => row.day);
 }
 
 export interface ClaimRequest extends DispatchShard {
   epoch: number;
+  /** The days to look at. */
+  days: readonly string[];
   /** At most so many deliveries in all. */
   limit: number;
-  /** At most so many in flight per endpoint. */
+  /** At most so many of an endpoint that is not in `lanes`. */
   perEndpoint: number;
-  /** In flight now, per endpoint that has any. */
-  inFlight: ReadonlyMap<string, number>;
+  /** Endpoints the dispatcher works on: how many more it may claim of each. */
+  lanes: ReadonlyMap<string, number>;
+  /** What the dispatcher has claimed and not yet acknowledged. */
+  claimed: readonly string[];
 }
 
 export interface Claim {
@@ -56,73 +71,74 @@ export interface Claim {
 type ClaimRow = { fenced: boolean } & (DeliveryRow | { [column in keyof DeliveryRow]: null });
 
 /**
- * Claims pending deliveries of the shard's enabled endpoints, oldest sequence first within each endpoint, the
- * endpoints with the fewest in flight first. Steps over the index (endpoint, seq) from one endpoint with pending rows to
- * the next, so neither a long backlog nor a full endpoint costs the others anything. The shard's row is locked only
- * when there is something to claim; a claim that waited for a newer epoch gets nothing.
+ * Reads the next pending deliveries of the shard's enabled endpoints, in order within each endpoint, one of each endpoint
+ * before the second of any. Steps over the index (endpoint, queued_at, seq) from one endpoint with pending rows to the
+ * next, so neither a long backlog nor a full endpoint costs the others anything. Of a degraded endpoint one delivery is
+ * taken when its probe is due, of a FIFO endpoint none while a failed one waits for its retry.
  */
 export async function claimDeliveries(db: Executor, request: ClaimRequest): Promise<Claim> {
-  const busy = [...request.inFlight].map(([endpoint_id, count]) => ({ endpoint_id, count }));
-  const rows = await db.execute<ClaimRow>(sql`
+  const lanes = [...request.lanes].map(([endpoint_id, room]) => ({ endpoint_id, room }));
+  const days = arrayLiteral(request.days);
+  const rows = await executePrepared<ClaimRow>(
+    db,
+    sql`
     with recursive waiting(endpoint_id) as (
-      (select endpoint_id from deliveries where status = 'pending' order by endpoint_id limit 1)
+      (select endpoint_id from deliveries where day = any(${days}::date[]) and status = 'pending' order by endpoint_id limit 1)
       union all
       select (select n.endpoint_id from deliveries n
-        where n.status = 'pending' and n.endpoint_id > w.endpoint_id order by n.endpoint_id limit 1)
+        where n.day = any(${days}::date[]) and n.status = 'pending' and n.endpoint_id > w.endpoint_id
+        order by n.endpoint_id limit 1)
       from waiting w where w.endpoint_id is not null
     ), ready as (
-      select e.id, coalesce(b.count, 0) as busy
+      select e.id, case when e.health = 'healthy' then coalesce(l.room, ${request.perEndpoint}::int)
+        when l.room is null then 1 else 0 end as room
       from waiting w
-      join endpoints e on e.id = w.endpoint_id and e.shard % ${request.shards} = ${request.shard} and e.status = 'enabled'
-      left join jsonb_to_recordset(${JSON.stringify(busy)}::jsonb) as b(endpoint_id text, count int)
-        on b.endpoint_id = e.id
-      where coalesce(b.count, 0) < ${request.perEndpoint}
+      join endpoints e on e.id = w.endpoint_id and e.shard % ${request.shards}::int = ${request.shard}::int
+        and e.status = 'enabled'
+      left join jsonb_to_recordset(${JSON.stringify(lanes)}::jsonb) as l(endpoint_id text, room int)
+        on l.endpoint_id = e.id
+      where (e.health = 'healthy' or e.next_probe_at <= clock_timestamp())
+        and not (e.fifo and exists (select 1 from deliveries r
+          where r.day = any(${days}::date[]) and r.endpoint_id = e.id and r.status = 'retrying'))
     ), candidates as (
-      select c.id, ready.busy + row_number() over (partition by ready.id order by c.seq, c.id) as place
+      select c.day, c.id, row_number() over (partition by ready.id order by c.queued_at, c.seq, c.id) as place
       from ready cross join lateral (
-        select p.id, p.seq from deliveries p where p.endpoint_id = ready.id and p.status = 'pending'
-        order by p.seq, p.id limit ${request.perEndpoint} - ready.busy
+        select p.day, p.id, p.queued_at, p.seq from deliveries p
+        where p.day = any(${days}::date[]) and p.endpoint_id = ready.id and p.status = 'pending'
+          and p.id <> all(${arrayLiteral(request.claimed)}::text[])
+        order by p.queued_at, p.seq, p.id limit ready.room
       ) c
-      order by place, c.id limit ${request.limit}
-    ), held as (
-      select shard from dispatch_shards
-      where shard = ${request.shard} and epoch = ${request.epoch} and exists (select 1 from candidates)
-      for share
-    ), claimed as (
-      update deliveries d set status = 'sending', claim_epoch = ${request.epoch}
-      from candidates c, held where d.id = c.id and d.status = 'pending'
-      returning d.*
-    ), sendable as (${deliveryToSendFrom(sql`claimed`)})
-    select (select epoch from dispatch_shards where shard = ${request.shard}) <> ${request.epoch} as fenced, sendable.*
-    from (values (1)) one left join sendable on true`);
+      where ready.room > 0
+      order by place limit ${request.limit}::int
+    ), sendable as (
+      select c.place, ${DELIVERY_COLUMNS}, d.queued_at
+      from candidates c
+      join deliveries d on d.day = any(${days}::date[]) and d.day = c.day and d.id = c.id
+      join events ev on ev.day = any(${days}::date[]) and ev.day = c.day and ev.id = d.event_id
+      join endpoints e on e.id = d.endpoint_id
+      left join grants g on g.app_id = e.app_id and g.user_id = d.user_id and g.revoked_at is null
+    )
+    select exists (select 1 from dispatch_shards
+        where shard % ${request.shards}::int = ${request.shard}::int and epoch <> ${request.epoch}::bigint) as fenced, sendable.*
+    from (values (1)) one left join sendable on true
+    order by sendable.place, sendable.queued_at, sendable.seq`,
+  );
   return {
     fenced: rows[0]?.fenced ?? true,
     deliveries: rows.flatMap((row) => (row.id === null ? [] : [deliveryOf(row as DeliveryRow)])),
   };
 }
 
-/** Writes results of claimed deliveries; refused for rows that a newer epoch took back. Answers the refused ids. */
-export async function ackDeliveries(
-  db: Executor,
-  epoch: number,
-  results: readonly DeliveryResult[],
-): Promise<string[]> {
-  const taken = new Set(
-    await writeResults(db, results, sql`d.status = 'sending' and d.claim_epoch = ${epoch}`),
-  );
-  return results.map((r) => r.deliveryId).filter((id) => !taken.has(id));
+/** A degraded endpoint answered again: what waits for a retry goes out now, in order, at the drain's rate. */
+export async function drainRetries(db: Executor, endpointId: string): Promise<number> {
+  const rows = await db.execute(sql`
+    update deliveries set status = 'pending' where endpoint_id = ${endpointId} and status = 'retrying' returning 1`);
+  return rows.length;
 }
 
-/** Gives back what an epoch still holds, e.g. when its dispatcher drains. */
-export async function releaseClaims(
-  db: Executor,
-  { shard, shards }: DispatchShard,
-  epoch: number,
-): Promise<number> {
-  const released = await db.execute(sql`
-    update deliveries d set status = 'pending', claim_epoch = null
-    from endpoints e
-    where e.id = d.endpoint_id and e.shard % ${shards} = ${shard} and d.status = 'sending' and d.claim_epoch = ${epoch}
-    returning 1`);
-  return released.length;
+/** The dispatcher reached the end of what had waited. */
+export async function endDraining(db: Executor, endpointIds: readonly string[]): Promise<void> {
+  await db.execute(
+    sql`update endpoints set draining = false where draining and id = any(${arrayLiteral(endpointIds)}::text[])`,
+  );
 }

@@ -1,24 +1,27 @@
 import { sql } from 'drizzle-orm';
-import type { Executor } from './database';
+import { idDay } from '../core/ids';
+import { arrayLiteral } from './array-literal';
+import { executePrepared, type Executor } from './database';
+import type { DispatchShard } from './deliveries-claims';
 
 /** A failed delivery whose retries still need an execution of their own. */
 export interface RetryToStart {
   deliveryId: string;
   endpointId: string;
-  userId: string;
+  userId: string | null;
   type: string;
 }
 
 interface RetryRow extends Record<string, unknown> {
   id: string;
   endpoint_id: string;
-  user_id: string;
+  user_id: string | null;
   type: string;
 }
 
-export interface RetryQuery {
-  shard: number;
-  shards: number;
+export interface RetryQuery extends DispatchShard {
+  /** The days to look at. */
+  days: readonly string[];
   limit: number;
   /** At most so many retries live per endpoint; what is over it waits. */
   livePerEndpoint: number;
@@ -26,25 +29,34 @@ export interface RetryQuery {
 
 /** The next retries to hand over, soonest due first, within each endpoint's room. */
 export async function readRetriesToStart(db: Executor, query: RetryQuery): Promise<RetryToStart[]> {
-  const [any] = await db.execute(
-    sql`select 1 from deliveries where status = 'retrying' and not handed_over limit 1`,
-  );
-  if (!any) return [];
-  const rows = await db.execute<RetryRow>(sql`
-    with waiting as (
-      select d.id, d.event_id, d.endpoint_id, d.user_id, d.next_at,
-        row_number() over (partition by d.endpoint_id order by d.next_at, d.id) as place
-      from deliveries d join endpoints e on e.id = d.endpoint_id
-      where d.status = 'retrying' and not d.handed_over and e.shard % ${query.shards} = ${query.shard}
-    ), live as (
-      select endpoint_id, count(*) as count from deliveries
-      where status = 'retrying' and handed_over and endpoint_id in (select endpoint_id from waiting)
-      group by endpoint_id
+  const days = arrayLiteral(query.days);
+  const rows = await executePrepared<RetryRow>(
+    db,
+    sql`
+    with recursive failing(endpoint_id) as (
+      (select endpoint_id from deliveries where day = any(${days}::date[]) and status = 'retrying' order by endpoint_id limit 1)
+      union all
+      select (select n.endpoint_id from deliveries n
+        where n.day = any(${days}::date[]) and n.status = 'retrying' and n.endpoint_id > f.endpoint_id
+        order by n.endpoint_id limit 1)
+      from failing f where f.endpoint_id is not null
     )
     select w.id, w.endpoint_id, w.user_id, ev.type
-    from waiting w join events ev on ev.id = w.event_id left join live using (endpoint_id)
-    where w.place + coalesce(live.count, 0) <= ${query.livePerEndpoint}
-    order by w.next_at, w.id limit ${query.limit}`);
+    from failing f
+    join endpoints e on e.id = f.endpoint_id and e.shard % ${query.shards}::int = ${query.shard}::int
+    cross join lateral (
+      select count(*) as live from (select 1 from deliveries l
+        where l.day = any(${days}::date[]) and l.endpoint_id = e.id and l.status = 'retrying' and l.handed_over
+        limit ${query.livePerEndpoint}::int) l
+    ) l
+    cross join lateral (
+      select d.day, d.id, d.event_id, d.endpoint_id, d.user_id, d.next_at from deliveries d
+      where d.day = any(${days}::date[]) and d.endpoint_id = e.id and d.status = 'retrying' and not d.handed_over
+      order by d.next_at limit ${query.livePerEndpoint}::int - l.live
+    ) w
+    join events ev on ev.day = any(${days}::date[]) and ev.day = w.day and ev.id = w.event_id
+    order by w.next_at, w.id limit ${query.limit}::int`,
+  );
   return rows.map((row) => ({
     deliveryId: row.id,
     endpointId: row.endpoint_id,
@@ -56,7 +68,15 @@ export async function readRetriesToStart(db: Executor, query: RetryQuery): Promi
 /** Notes that these retries have their execution. */
 export async function markHandedOver(db: Executor, deliveryIds: readonly string[]): Promise<void> {
   if (deliveryIds.length === 0) return;
+  const days = [...new Set(deliveryIds.map(idDay))];
   await db.execute(sql`
     update deliveries set handed_over = true
-    where status = 'retrying' and id in (select jsonb_array_elements_text(${JSON.stringify(deliveryIds)}::jsonb))`);
+    where day = any(${arrayLiteral(days)}::date[]) and id = any(${arrayLiteral(deliveryIds)}::text[]) and status = 'retrying'`);
+}
+
+/** Notes that the execution of a delivery has ended. */
+export async function markExecutionEnded(db: Executor, deliveryId: string): Promise<void> {
+  await db.execute(
+    sql`update deliveries set handed_over = false where day = ${idDay(deliveryId)} and id = ${deliveryId} and handed_over`,
+  );
 }

@@ -72,8 +72,8 @@ export interface DeliveryWithAttempts {
   id: string;
   eventId: string;
   eventType: string;
-  userId: string;
-  seq: number;
+  userId: string | null;
+  seq: number | null;
   status: typeof deliveries.$inferSelect.status;
   nextAt: Date | null;
   createdAt: Date;
@@ -100,7 +100,7 @@ export async function listDeliveries(
       completedAt: deliveries.completedAt,
     })
     .from(deliveries)
-    .innerJoin(events, eq(events.id, deliveries.eventId))
+    .innerJoin(events, and(eq(events.day, deliveries.day), eq(events.id, deliveries.eventId)))
     .where(
       and(
         eq(deliveries.endpointId, endpointId),

@@ -4,6 +4,7 @@ import { newId } from '../core/ids';
 import type { ProviderId } from '../core/providers';
 import type { Database } from './database';
 import { appendEvents } from './outbox';
+import { publishing } from './wake-dispatchers';
 
 interface MovedIntegration extends Record<string, unknown> {
   id: string;
@@ -21,7 +22,7 @@ export async function markNeedsReauth(
   reason: FailureCode,
   reExportOf: (provider: ProviderId) => boolean,
 ): Promise<void> {
-  await db.transaction(async (tx) => {
+  await publishing(db, async (tx) => {
     const moved = await tx.execute<MovedIntegration>(sql`
       update integrations i set status = 'needs_reauth', status_reason = ${reason}, next_sync_at = null,
         updated_at = clock_timestamp()
@@ -61,7 +62,7 @@ export async function closeIntegration(
   integrationId: string,
   reExportOf: (provider: ProviderId) => boolean,
 ): Promise<void> {
-  await db.transaction(async (tx) => {
+  await publishing(db, async (tx) => {
     const [row] = await tx.execute<MovedIntegration>(sql`
       update integrations set status = 'disconnected', status_reason = null, generation = generation + 1,
         next_sync_at = null, updated_at = clock_timestamp()

@@ -1,8 +1,9 @@
 import { sql } from 'drizzle-orm';
-import { newId } from '../core/ids';
+import { idDay } from '../core/ids';
 import type { ProviderId, StreamName } from '../core/providers';
 import { STREAM_SCOPE } from '../core/scopes';
-import type { Executor } from './database';
+import { arrayLiteral } from './array-literal';
+import { executePrepared, type Executor } from './database';
 
 export interface EventOwner {
   userId: string;
@@ -22,72 +23,94 @@ export interface NewEvent {
   data: Readonly<Record<string, unknown>>;
 }
 
-/** Does an endpoint's list of types (exact, `<word>.*` or `*`) cover an event type? */
-const typeMatches = (patterns: readonly string[], type: string): boolean =>
-  patterns.some((p) => p === '*' || p === type || (p.endsWith('.*') && type.startsWith(p.slice(0, -1))));
-
 /**
  * Appends events and their deliveries inside the caller's transaction. A delivery is made for each endpoint that is not
- * disabled of an app with a live grant of the user that covers the stream (design §8 "Whose").
- * Must be the last statement before COMMIT: it takes the user's sequence row. An event id that exists is left alone.
+ * disabled, that asked for the type and the user, and whose app has a live grant of the user that covers the stream
+ * (design §8 "Whose"). Must be the last statement before COMMIT: it takes the user's sequence row. An event id that
+ * exists is left alone. Answers how many deliveries were made; when there are any, call `wakeDispatchers` after COMMIT.
  */
 export async function appendEvents(
   tx: Executor,
   owner: EventOwner,
   events: readonly NewEvent[],
-): Promise<void> {
-  if (events.length === 0) return;
-  const receivers = owner.reExport ? await grantedEndpoints(tx, owner.userId) : [];
-  const deliveries = events.flatMap((event) =>
-    receivers
-      .filter((r) => typeMatches(r.eventTypes, event.type))
-      .filter((r) =>
-        r.scopes.includes(event.stream === null ? 'integrations.read' : STREAM_SCOPE[event.stream]),
-      )
-      .map((r) => ({ id: newId('delivery'), event_id: event.id, endpoint_id: r.endpointId })),
-  );
-  const eventRows = events.map((e, i) => ({
+): Promise<number> {
+  if (events.length === 0) return 0;
+  const rows = events.map((e, i) => ({
     ord: i + 1,
+    day: idDay(e.id),
     id: e.id,
     type: e.type,
+    type_group: `${e.type.slice(0, e.type.indexOf('.'))}.*`,
+    scope: e.stream === null ? 'integrations.read' : STREAM_SCOPE[e.stream],
     stream: e.stream,
     record_count: e.recordCount,
     data: e.data,
   }));
-  await tx.execute(sql`
+  const days = [...new Set(rows.map((r) => r.day))];
+  const made = await executePrepared(
+    tx,
+    sql`
     with wanted as (
-      select * from jsonb_to_recordset(${JSON.stringify(eventRows)}::jsonb)
-        as w(ord int, id text, type text, stream text, record_count int, data jsonb)
-      where not exists (select 1 from events e where e.id = w.id)
+      select * from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as w(ord int, day date, id text, type text,
+        type_group text, scope text, stream text, record_count int, data jsonb)
+      where not exists (select 1 from events e where e.day = any(${arrayLiteral(days)}::date[]) and e.day = w.day and e.id = w.id)
     ), sequence as (
       insert into user_sequences as s (user_id, seq)
       select ${owner.userId}, count(*) from wanted having count(*) > 0
       on conflict (user_id) do update set seq = s.seq + excluded.seq
-      returning seq
+      returning seq, clock_timestamp() as at
     ), added as (
-      insert into events (id, type, user_id, integration_id, provider, stream, seq, record_count, data, occurred_at)
-      select id, type, ${owner.userId}, ${owner.integrationId}, ${owner.provider}, stream,
-        (select seq from sequence) - (select count(*) from wanted) + row_number() over (order by ord),
-        record_count, data, clock_timestamp()
-      from wanted
-      returning id, seq
+      insert into events (day, id, type, user_id, integration_id, provider, stream, seq, record_count, data, occurred_at)
+      select w.day, w.id, w.type, ${owner.userId}, ${owner.integrationId}, ${owner.provider}, w.stream,
+        s.seq - (select count(*) from wanted) + row_number() over (order by w.ord), w.record_count, w.data, s.at
+      from wanted w cross join sequence s
+      returning day, id, seq, occurred_at
     )
-    insert into deliveries (id, event_id, endpoint_id, user_id, seq)
-    select d.id, d.event_id, d.endpoint_id, ${owner.userId}, added.seq
-    from jsonb_to_recordset(${JSON.stringify(deliveries)}::jsonb) as d(id text, event_id text, endpoint_id text)
-    join added on added.id = d.event_id`);
+    insert into deliveries (day, id, event_id, endpoint_id, user_id, seq, queued_at, created_at, counted)
+    select a.day, delivery_id(a.id, p.id), a.id, p.id, ${owner.userId}, a.seq, a.occurred_at, a.occurred_at,
+      p.status = 'enabled'
+    from added a
+    join wanted w on w.id = a.id
+    join grants g on g.user_id = ${owner.userId} and g.revoked_at is null and w.scope = any(g.scopes)
+    join endpoints p on p.app_id = g.app_id and p.deleted_at is null
+      and p.event_types && array[w.type, w.type_group, '*']
+      and (p.user_ids is null or ${owner.userId} = any(p.user_ids))
+    where ${owner.reExport}
+    returning 1`,
+  );
+  return made.length;
 }
 
-interface Receiver {
-  endpointId: string;
-  eventTypes: string[];
-  scopes: string[];
+/** An event about an app itself (`endpoint.*`). */
+export interface AppEvent {
+  id: string;
+  appId: string;
+  type: string;
+  data: Readonly<Record<string, unknown>>;
 }
 
-async function grantedEndpoints(tx: Executor, userId: string): Promise<Receiver[]> {
-  const rows = await tx.execute<{ endpoint_id: string; event_types: string[]; scopes: string[] }>(sql`
-    select e.id as endpoint_id, e.event_types, g.scopes
-    from grants g join endpoints e on e.app_id = g.app_id
-    where g.user_id = ${userId} and g.revoked_at is null and e.status <> 'disabled'`);
-  return rows.map((r) => ({ endpointId: r.endpoint_id, eventTypes: r.event_types, scopes: r.scopes }));
+/**
+ * Appends an event of an app and its deliveries to the given endpoints, or to every enabled endpoint of the app that
+ * asked for the type when none are given. Answers how many deliveries were made; then `wakeDispatchers` after COMMIT.
+ */
+export async function appendAppEvent(
+  tx: Executor,
+  event: AppEvent,
+  endpointIds: readonly string[] | null,
+): Promise<number> {
+  const group = `${event.type.slice(0, event.type.indexOf('.'))}.*`;
+  const made = await tx.execute(sql`
+    with added as (
+      insert into events (day, id, type, app_id, data, occurred_at)
+      values (${idDay(event.id)}, ${event.id}, ${event.type}, ${event.appId}, ${JSON.stringify(event.data)}::jsonb,
+        clock_timestamp())
+      returning day, id, occurred_at
+    )
+    insert into deliveries (day, id, event_id, endpoint_id, queued_at, created_at, counted)
+    select a.day, delivery_id(a.id, p.id), a.id, p.id, a.occurred_at, a.occurred_at, p.status = 'enabled'
+    from added a join endpoints p on p.app_id = ${event.appId} and p.deleted_at is null
+    where case when ${endpointIds === null} then p.status = 'enabled' and p.event_types && array[${event.type}, ${group}, '*']
+      else p.id = any(${arrayLiteral(endpointIds ?? [])}::text[]) end
+    returning 1`);
+  return made.length;
 }

@@ -5,6 +5,7 @@ import type { RecordDraft, ShapedStream } from '../health/records';
 import { STREAM_SHAPES } from '../health/records';
 import type { Database, Executor } from './database';
 import { appendEvents, type NewEvent } from './outbox';
+import { publishing } from './wake-dispatchers';
 import { upsertRecords, type ChangedRecord, type RecordOwner } from './records.repo';
 
 export interface PageToCommit {
@@ -39,7 +40,7 @@ export interface RunCounts {
  *   `conflict` when another attempt has moved the cursor on: nothing is written, the caller reads the cursor again
  */
 export async function commitPage(db: Database, page: PageToCommit): Promise<RunCounts> {
-  return db.transaction(async (tx) => {
+  return publishing(db, async (tx) => {
     await guardGeneration(tx, page.owner.integrationId, page.generation);
     await advanceCursor(tx, page);
     const changes = await upsertRecords(tx, page.owner, page.stream, page.drafts, page.requestedAt);

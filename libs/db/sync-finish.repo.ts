@@ -5,6 +5,7 @@ import type { ProviderId, StreamName } from '../core/providers';
 import { sha256Hex } from '../crypto/digest';
 import type { Database, Executor } from './database';
 import { appendEvents } from './outbox';
+import { publishing } from './wake-dispatchers';
 
 interface FinishedStream {
   stream: StreamName;
@@ -41,7 +42,7 @@ export async function finishRound(
   db: Database,
   request: FinishRequest,
 ): Promise<{ more: boolean; outcome: RoundOutcome }> {
-  return db.transaction(async (tx) => {
+  return publishing(db, async (tx) => {
     const [closed] = await tx.execute(sql`
       update sync_runs set finished_round = ${request.round}, finished_at = clock_timestamp()
       where id = ${request.runId} and finished_round < ${request.round} returning 1`);

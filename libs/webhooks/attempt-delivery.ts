@@ -1,12 +1,12 @@
 import type { Dispatcher as HttpPool } from 'undici';
 import type { ProviderId } from '../core/providers';
 import { STREAM_SCOPE } from '../core/scopes';
-import type { Sealer } from '../crypto/sealer';
 import type { Database } from '../db/database';
-import type { DeliveryResult, DeliveryToSend } from '../db/deliveries.repo';
+import type { DeliveryToSend } from '../db/deliveries.repo';
+import type { DeliveryResult } from '../db/delivery-results.repo';
 import { readRecordsNow } from '../db/deliveries-records';
-import { openEndpointSecret } from './endpoint-secret';
-import { eventBody } from './event-body';
+import type { EndpointSecrets } from './endpoint-secret';
+import { boundedEventBody } from './event-body';
 import type { EventData } from './outgoing-event';
 import { postWebhook, type WebhookResponse } from './post-webhook';
 import { nextRetryMs } from './retry-schedule';
@@ -14,12 +14,14 @@ import { signWebhook } from './signing';
 
 export interface AttemptDeps {
   db: Database;
-  sealer: Sealer;
+  secrets: EndpointSecrets;
   egress: HttpPool;
   /** Does the provider's policy let partners receive its records? */
   reExport: (provider: ProviderId) => boolean;
   /** Delays before retries 1, 2, … in seconds. */
   scheduleS: readonly number[];
+  /** Base URL of the API, for links in bodies. */
+  publicUrl: string;
 }
 
 /**
@@ -33,28 +35,30 @@ export async function attemptDelivery(
   delivery: DeliveryToSend,
   signal?: AbortSignal,
 ): Promise<DeliveryResult | null> {
-  if (!isCovered(delivery) || !deps.reExport(delivery.provider)) return resultOf(delivery.id, 'cancelled');
+  if (!isCovered(delivery, deps.reExport)) return resultOf(delivery.id, 'cancelled');
   const number = delivery.attempts + 1;
-  const body = await bodyOf(deps.db, delivery);
-  const secret = openEndpointSecret(deps.sealer, delivery.endpointId, delivery.secretSealed);
+  const body = await bodyOf(deps, delivery);
   const startedAt = new Date();
   const response = await postWebhook(deps.egress, {
-    url: delivery.url,
-    headers: headersOf(delivery, number, body, secret, startedAt),
+    url: delivery.endpoint.url,
+    headers: headersOf(deps.secrets, delivery, number, body, startedAt),
     body,
     ...(signal ? { signal } : {}),
   });
   if (response.error === 'aborted') return null;
   const { statusCode, durationMs, error, responseExcerpt } = response;
   return {
-    ...verdictOf(delivery.id, number, response, deps.scheduleS),
+    ...verdictOf(delivery, response, deps.scheduleS),
     attempt: { number, startedAt, durationMs, statusCode, error, responseExcerpt },
   };
 }
 
-/** A live grant that covers the event's stream, or `integrations.read` for events about the integration. */
-function isCovered({ grantScopes, stream }: DeliveryToSend): boolean {
-  return grantScopes?.includes(stream === null ? 'integrations.read' : STREAM_SCOPE[stream]) ?? false;
+/** A live grant that covers the event's stream, or `integrations.read` for others; an app's own events need none. */
+function isCovered(delivery: DeliveryToSend, reExport: (provider: ProviderId) => boolean): boolean {
+  const { grantScopes, provider, stream, userId } = delivery;
+  if (userId === null) return true;
+  const scope = stream === null ? 'integrations.read' : STREAM_SCOPE[stream];
+  return (grantScopes?.includes(scope) ?? false) && (provider === null || reExport(provider));
 }
 
 const resultOf = (deliveryId: string, status: DeliveryResult['status']): DeliveryResult => ({
@@ -66,49 +70,48 @@ const resultOf = (deliveryId: string, status: DeliveryResult['status']): Deliver
 });
 
 function verdictOf(
-  deliveryId: string,
-  number: number,
+  { id, attempts, scheduleFrom }: DeliveryToSend,
   response: WebhookResponse,
   scheduleS: readonly number[],
 ): DeliveryResult {
-  if (response.error === null) return resultOf(deliveryId, 'delivered');
-  if (response.statusCode === 410) return { ...resultOf(deliveryId, 'failed'), endpointGone: true };
+  if (response.error === null) return resultOf(id, 'delivered');
+  if (response.statusCode === 410) return { ...resultOf(id, 'failed'), endpointGone: true };
+  const number = attempts + 1 - scheduleFrom;
   const retryInMs = nextRetryMs(scheduleS, { number, retryAfterMs: response.retryAfterMs });
-  return retryInMs === null
-    ? resultOf(deliveryId, 'failed')
-    : { ...resultOf(deliveryId, 'retrying'), retryInMs };
+  return retryInMs === null ? resultOf(id, 'failed') : { ...resultOf(id, 'retrying'), retryInMs };
 }
 
-async function bodyOf(db: Database, delivery: DeliveryToSend): Promise<string> {
+async function bodyOf({ db, publicUrl }: AttemptDeps, delivery: DeliveryToSend): Promise<string> {
   const data = delivery.data as EventData;
   const recordsNow =
-    delivery.payload === 'full' && data.records !== undefined
+    delivery.endpoint.payload === 'full' && data.records !== undefined
       ? await readRecordsNow(
           db,
           data.records.map((r) => r.id),
         )
       : null;
   const { eventId: id, type, occurredAt, userId, integrationId, seq } = delivery;
-  return eventBody({ id, type, occurredAt, userId, integrationId, seq, data }, recordsNow);
+  return boundedEventBody({ id, type, occurredAt, userId, integrationId, seq, data }, recordsNow, publicUrl);
 }
 
 const headersOf = (
+  secrets: EndpointSecrets,
   delivery: DeliveryToSend,
   number: number,
   body: string,
-  secret: string,
   at: Date,
 ): Record<string, string> => ({
+  ...secrets.headersOf(delivery.endpointId, delivery.endpoint),
   'Content-Type': 'application/json',
   'User-Agent': 'DietTracker-Webhooks/1',
   'X-DietTracker-Event': delivery.type,
   'X-DietTracker-Delivery': delivery.id,
   'X-DietTracker-Attempt': String(number),
-  'X-DietTracker-Sequence': String(delivery.seq),
+  ...(delivery.seq === null ? {} : { 'X-DietTracker-Sequence': String(delivery.seq) }),
   ...signWebhook({
     eventId: delivery.eventId,
     timestampS: Math.floor(at.getTime() / 1000),
     body,
-    secrets: [secret],
+    secrets: secrets.secretsOf(delivery.endpointId, delivery.endpoint),
   }),
 });

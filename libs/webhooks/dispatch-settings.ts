@@ -3,12 +3,21 @@ export interface DispatchSettings {
   /** POSTs in flight in all and per endpoint. */
   inFlight: number;
   inFlightPerEndpoint: number;
+  /** Claimed and not yet sent, in all and at most per endpoint; an endpoint's share grows with its successes. */
+  claimed: number;
+  claimedPerEndpoint: number;
+  /** What was claimed longer ago is read anew before it is sent. */
+  claimValidMs: number;
   /** Acks are collected this long. */
   ackDelayMs: number;
   /** Poll interval until `busyForMs` after the last event, and after that. */
   busyPollMs: number;
   busyForMs: number;
   idlePollMs: number;
+  /** How often the days with open rows are read while busy. */
+  openDaysForMs: number;
+  /** Deliveries per second to an endpoint that is back after it was held. */
+  drainRatePerS: number;
   /** When to end so that the workflow's history moves on. */
   runForMs: number;
   /** How long POSTs in flight may take to end when the dispatcher stops. */
@@ -20,10 +29,15 @@ export interface DispatchSettings {
 export const DISPATCH_SETTINGS: DispatchSettings = {
   inFlight: 128,
   inFlightPerEndpoint: 8,
+  claimed: 1_000,
+  claimedPerEndpoint: 256,
+  claimValidMs: 2_000,
   ackDelayMs: 5,
   busyPollMs: 25,
   busyForMs: 2_000,
   idlePollMs: 1_000,
+  openDaysForMs: 5_000,
+  drainRatePerS: 200,
   runForMs: 600_000,
   drainMs: 15_000,
   liveRetriesPerEndpoint: 100,

@@ -1,17 +1,23 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Database } from '../db/database';
-import type { DeliveryResult, DeliveryToSend } from '../db/deliveries.repo';
 import {
-  ackDeliveries,
   claimDeliveries,
-  type DispatchShard,
-  releaseClaims,
+  drainRetries,
+  endDraining,
+  setSleeping,
   takeShard,
+  type Claim,
+  type DispatchShard,
 } from '../db/deliveries-claims';
+import type { DeliveryToSend } from '../db/deliveries.repo';
+import { writeResults, type DeliveryResult, type ProbePolicy } from '../db/delivery-results.repo';
 import type { Logger } from '../telemetry/logger';
 import { AckBuffer } from './ack-buffer';
 import type { DispatchSettings } from './dispatch-settings';
-import { WakeUp } from './wake-up';
+import { Lanes } from './lanes';
+import type { OpenDays } from './open-days';
+import type { WebhookMetrics } from './webhook-metrics';
+import type { WakeUp } from './wake-up';
 
 /** A delivery that failed for a reason of ours goes to a retry execution, where people see it, after this time. */
 const OWN_FAULT_RETRY_MS = 30_000;
@@ -22,10 +28,15 @@ const MAX_ACKS_PER_STATEMENT = 500;
 export interface DispatcherDeps {
   db: Database;
   logger: Logger;
+  metrics: WebhookMetrics;
   settings: DispatchSettings;
+  probes: ProbePolicy;
+  openDays: OpenDays;
+  /** Rung by a NOTIFY, by acks and by whoever changes what may be sent. */
+  wake: WakeUp;
   /** One attempt; null when the signal ended it. */
   attempt: (delivery: DeliveryToSend, signal: AbortSignal) => Promise<DeliveryResult | null>;
-  /** Called when a result asks for a retry. */
+  /** Called when results ask for retries. */
   onRetrying: () => void;
   /** Asked after `runForMs`: may the dispatcher end? No while nobody could start the next one. */
   mayEnd: () => Promise<boolean>;
@@ -37,26 +48,34 @@ export interface DispatchProgress {
   delivered: number;
   failed: number;
   inFlight: number;
-  /** Age of the oldest delivery of the last claim when it was claimed, 0 when idle. */
+  /** How long the oldest delivery of the last claim had waited, 0 when idle. */
   lagMs: number;
+}
+
+interface Ack {
+  delivery: DeliveryToSend;
+  result: DeliveryResult;
 }
 
 /**
  * First attempts of one shard (design §8): claims fairly by endpoint, POSTs each delivery on its own so that a slow
- * endpoint holds up nobody, and acks in batches. It owns the shard by its epoch; a newer dispatcher ends it.
+ * endpoint holds up nobody, and acks in batches. Claims live in memory under the shard's epoch; a newer dispatcher, which
+ * writes its own, ends this one.
  */
 export class ShardDispatcher {
-  readonly #inFlight = new Map<string, number>();
+  readonly #lanes: Lanes;
   readonly #sending = new Set<Promise<void>>();
-  readonly #wake = new WakeUp();
   readonly #abandon = new AbortController();
-  readonly #acks: AckBuffer<DeliveryResult>;
+  readonly #acks: AckBuffer<Ack>;
   readonly #counts = { epoch: 0, attempted: 0, delivered: 0, failed: 0, lagMs: 0 };
+  #sleeping = false;
+  #draining = false;
 
   constructor(
     private readonly deps: DispatcherDeps,
     private readonly shard: DispatchShard,
   ) {
+    this.#lanes = new Lanes(deps.settings);
     this.#acks = new AckBuffer({
       write: (batch) => this.#writeAcks(batch),
       onError: (error) => deps.logger.error('webhook acks could not be written', { ...shard, error }),
@@ -71,20 +90,19 @@ export class ShardDispatcher {
 
   /** Runs until `stop`, a newer dispatcher, or the end of its time; then drains. @throws when the shard cannot be taken */
   async run(stop: AbortSignal): Promise<{ attempted: number }> {
-    const { db, logger } = this.deps;
-    const { epoch, reclaimed } = await takeShard(db, this.shard);
-    this.#counts.epoch = epoch;
-    logger.info('webhook dispatcher runs', { ...this.shard, epoch, reclaimed });
-    const ring = (): void => this.#wake.ring();
+    const { db, logger, wake } = this.deps;
+    this.#counts.epoch = await takeShard(db, this.shard);
+    logger.info('webhook dispatcher runs', { ...this.shard, epoch: this.#counts.epoch });
+    const ring = (): void => wake.ring();
     stop.addEventListener('abort', ring);
-    await this.#claimUntil(stop);
+    await this.#dispatchUntil(stop);
     stop.removeEventListener('abort', ring);
     await this.#drain();
     return { attempted: this.#counts.attempted };
   }
 
-  async #claimUntil(stop: AbortSignal): Promise<void> {
-    const { settings, logger } = this.deps;
+  async #dispatchUntil(stop: AbortSignal): Promise<void> {
+    const { settings, wake } = this.deps;
     let endAt = performance.now() + settings.runForMs;
     let busyUntil = performance.now() + settings.busyForMs;
     while (!stop.aborted) {
@@ -94,102 +112,152 @@ export class ShardDispatcher {
       }
       const claim = await this.#claim();
       if (claim?.fenced === true) {
-        logger.warn('a newer webhook dispatcher has the shard', { ...this.shard, ...this.progress() });
+        this.deps.logger.warn('a newer webhook dispatcher has the shard', {
+          ...this.shard,
+          ...this.progress(),
+        });
         return;
       }
-      if (claim !== null) {
-        this.#counts.lagMs = Math.max(0, ...claim.deliveries.map((d) => d.ageMs));
-        for (const delivery of claim.deliveries) this.#launch(delivery);
-        if (claim.deliveries.length > 0) busyUntil = performance.now() + settings.busyForMs;
-      }
-      if (stop.aborted) return;
-      const busy = performance.now() < busyUntil;
-      await this.#wake.wait(
-        claim === null ? DATABASE_PAUSE_MS : busy ? settings.busyPollMs : settings.idlePollMs,
-      );
+      if (claim !== null && claim.deliveries.length > 0) busyUntil = performance.now() + settings.busyForMs;
+      const busy = performance.now() < busyUntil || this.#sending.size > 0;
+      if (!busy && !this.#sleeping && (await this.#sleep(true))) continue;
+      if (busy && this.#sleeping) await this.#sleep(false);
+      const pauseMs = claim === null ? DATABASE_PAUSE_MS : busy ? settings.busyPollMs : settings.idlePollMs;
+      await wake.wait(Math.min(pauseMs, this.#lanes.waitMs(performance.now()) ?? pauseMs));
     }
   }
 
-  /** Null when the database did not answer. */
-  async #claim(): Promise<Awaited<ReturnType<typeof claimDeliveries>> | null> {
-    const { db, settings, logger } = this.deps;
-    const limit = settings.inFlight - this.#sending.size;
-    if (limit <= 0) return { fenced: false, deliveries: [] };
+  /** Claims what there is room for and sends what may be sent; null when the database did not answer. */
+  async #claim(): Promise<Claim | null> {
+    const { db, settings, logger, openDays } = this.deps;
     try {
-      return await claimDeliveries(db, {
+      if (this.#sleeping) await openDays.refresh();
+      else await openDays.refreshIfOld();
+      if (this.#sleeping && openDays.none) return { fenced: false, deliveries: [] };
+      const claimed = this.#lanes.claimed();
+      const rooms = this.#lanes.rooms();
+      const claim = await claimDeliveries(db, {
         ...this.shard,
         epoch: this.#counts.epoch,
-        limit,
+        days: openDays.days,
+        limit: Math.max(0, settings.claimed - claimed.length),
         perEndpoint: settings.inFlightPerEndpoint,
-        inFlight: this.#inFlight,
+        lanes: rooms,
+        claimed,
       });
+      if (claim.fenced) return claim;
+      this.#lanes.sweep();
+      const now = performance.now();
+      for (const delivery of claim.deliveries) this.#lanes.claim(delivery, now);
+      this.#counts.lagMs = Math.max(0, ...claim.deliveries.map((d) => d.queuedForMs));
+      this.#endDrains(claim.deliveries, rooms);
+      this.#launch();
+      return claim;
     } catch (error) {
       logger.error('webhook deliveries could not be claimed', { ...this.shard, error });
       return null;
     }
   }
 
-  #launch(delivery: DeliveryToSend): void {
-    const { endpointId } = delivery;
-    this.#inFlight.set(endpointId, (this.#inFlight.get(endpointId) ?? 0) + 1);
-    this.#counts.attempted += 1;
-    const sending = this.#send(delivery).finally(() => {
-      this.#sending.delete(sending);
-      const left = (this.#inFlight.get(endpointId) ?? 1) - 1;
-      if (left === 0) this.#inFlight.delete(endpointId);
-      else this.#inFlight.set(endpointId, left);
+  /** Endpoints that gave less than they were asked for have nothing left that waited. */
+  #endDrains(deliveries: readonly DeliveryToSend[], rooms: ReadonlyMap<string, number>): void {
+    const draining = Map.groupBy(
+      deliveries.filter((d) => d.endpoint.draining),
+      (d) => d.endpointId,
+    );
+    const ended = [...draining].flatMap(([endpointId, taken]) =>
+      taken.length < (rooms.get(endpointId) ?? this.deps.settings.inFlightPerEndpoint) ? [endpointId] : [],
+    );
+    if (ended.length === 0) return;
+    endDraining(this.deps.db, ended).catch((error: unknown) => {
+      this.deps.logger.warn('the end of a drain could not be noted', { endpoints: ended, error });
     });
-    this.#sending.add(sending);
+  }
+
+  #launch(): void {
+    const room = this.deps.settings.inFlight - this.#sending.size;
+    if (room <= 0) return;
+    for (const delivery of this.#lanes.next(room, performance.now())) {
+      this.#counts.attempted += 1;
+      const sending = this.#send(delivery).finally(() => {
+        this.#sending.delete(sending);
+        if (!this.#draining) this.#launch();
+      });
+      this.#sending.add(sending);
+    }
+    this.deps.metrics.inFlight.set({ shard: this.shard.shard }, this.#sending.size);
   }
 
   async #send(delivery: DeliveryToSend): Promise<void> {
     try {
       const result = await this.deps.attempt(delivery, this.#abandon.signal);
-      if (result !== null) this.#acks.add(result);
+      this.#lanes.ended(
+        delivery,
+        result === null ? 'aborted' : result.status === 'delivered' ? 'arrived' : 'failed',
+      );
+      if (result === null) return;
+      this.deps.metrics.observe(delivery, result);
+      this.#acks.add({ delivery, result });
     } catch (error) {
       this.deps.logger.error('a webhook could not be made', { delivery: delivery.id, error });
-      this.#acks.add({
-        deliveryId: delivery.id,
-        status: 'retrying',
-        retryInMs: OWN_FAULT_RETRY_MS,
-        endpointGone: false,
-        attempt: null,
-      });
+      this.#lanes.ended(delivery, 'failed');
+      this.#acks.add({ delivery, result: ownFault(delivery.id) });
     }
   }
 
-  async #writeAcks(batch: readonly DeliveryResult[]): Promise<void> {
-    const refused = await ackDeliveries(this.deps.db, this.#counts.epoch, batch);
-    const delivered = batch.filter((r) => r.status === 'delivered').length;
+  async #writeAcks(batch: readonly Ack[]): Promise<void> {
+    const { db, logger, wake } = this.deps;
+    const results = batch.map((ack) => ack.result);
+    const { written, recovered } = await writeResults(db, results, 'pending', this.deps.probes);
+    for (const endpointId of recovered) {
+      const drained = await drainRetries(db, endpointId);
+      logger.info('a degraded endpoint answers again', { endpoint: endpointId, drained });
+    }
+    for (const { delivery } of batch) this.#lanes.acknowledged(delivery);
+    const delivered = results.filter((r) => r.status === 'delivered').length;
     this.#counts.delivered += delivered;
     this.#counts.failed += batch.length - delivered;
-    if (refused.length > 0)
-      this.deps.logger.warn('webhook acks were refused', { ...this.shard, refused: refused.length });
-    if (batch.some((r) => r.status === 'retrying')) this.deps.onRetrying();
-    this.#wake.ring();
+    if (written.length < batch.length)
+      logger.info('webhook acks found their row changed', {
+        ...this.shard,
+        rows: batch.length - written.length,
+      });
+    if (results.some((r) => r.status === 'retrying')) this.deps.onRetrying();
+    wake.ring();
   }
 
-  /** Lets POSTs in flight end, abandons what takes too long, writes the acks and gives the rest back. */
+  /** True when the flag was written. A sleeper claims once more before it waits: see `wakeDispatchers`. */
+  async #sleep(sleeping: boolean): Promise<boolean> {
+    try {
+      await setSleeping(this.deps.db, this.shard, this.#counts.epoch, sleeping);
+      this.#sleeping = sleeping;
+      return true;
+    } catch (error) {
+      this.deps.logger.warn('the sleeping mark could not be written', { ...this.shard, error });
+      return false;
+    }
+  }
+
+  /** Lets POSTs in flight end, abandons what takes too long, and writes the acks. */
   async #drain(): Promise<void> {
     const { settings, logger } = this.deps;
-    const late = AbortSignal.timeout(settings.drainMs);
-    late.addEventListener('abort', () => this.#abandon.abort());
+    this.#draining = true;
+    const late = setTimeout(() => this.#abandon.abort(), settings.drainMs);
     await Promise.allSettled(this.#sending);
+    clearTimeout(late);
     const settled = await Promise.race([
       this.#acks.settled().then(() => true),
       pause(settings.drainMs, false, { ref: false }),
     ]);
-    const released = settled ? await this.#release() : 0;
-    logger.info('webhook dispatcher ends', { ...this.shard, ...this.progress(), released, settled });
-  }
-
-  /** What cannot be given back now is taken by the next epoch. */
-  async #release(): Promise<number> {
-    try {
-      return await releaseClaims(this.deps.db, this.shard, this.#counts.epoch);
-    } catch (error) {
-      this.deps.logger.error('webhook claims could not be released', { ...this.shard, error });
-      return 0;
-    }
+    this.deps.metrics.inFlight.set({ shard: this.shard.shard }, 0);
+    logger.info('webhook dispatcher ends', { ...this.shard, ...this.progress(), settled });
   }
 }
+
+const ownFault = (deliveryId: string): DeliveryResult => ({
+  deliveryId,
+  status: 'retrying',
+  retryInMs: OWN_FAULT_RETRY_MS,
+  endpointGone: false,
+  attempt: null,
+});

@@ -2,6 +2,7 @@ import type { Database } from '../db/database';
 import type { DispatchShard } from '../db/deliveries-claims';
 import { markHandedOver, readRetriesToStart, type RetryToStart } from '../db/deliveries-hand-over';
 import type { Logger } from '../telemetry/logger';
+import type { OpenDays } from './open-days';
 import { WakeUp } from './wake-up';
 
 const BATCH = 50;
@@ -13,6 +14,7 @@ export interface HandOverDeps {
   db: Database;
   logger: Logger;
   livePerEndpoint: number;
+  openDays: OpenDays;
   /** Starts the retry's own execution; starting one that runs already must succeed. */
   startRetry: (retry: RetryToStart) => Promise<void>;
 }
@@ -24,6 +26,7 @@ export interface HandOverDeps {
  */
 export class RetryHandOver {
   readonly #wake = new WakeUp();
+  #rung = true;
 
   constructor(
     private readonly deps: HandOverDeps,
@@ -32,6 +35,7 @@ export class RetryHandOver {
 
   /** Something was set to `retrying`: look now. */
   ring(): void {
+    this.#rung = true;
     this.#wake.ring();
   }
 
@@ -56,8 +60,15 @@ export class RetryHandOver {
 
   /** True when there may be more at once. @throws the first error, after what was started is marked */
   async #step(stop: AbortSignal): Promise<boolean> {
-    const { db, livePerEndpoint } = this.deps;
-    const retries = await readRetriesToStart(db, { ...this.shard, limit: BATCH, livePerEndpoint });
+    const { db, livePerEndpoint, openDays } = this.deps;
+    if (openDays.none && !this.#rung) return false;
+    this.#rung = false;
+    const retries = await readRetriesToStart(db, {
+      ...this.shard,
+      days: openDays.days,
+      limit: BATCH,
+      livePerEndpoint,
+    });
     for (let at = 0; at < retries.length && !stop.aborted; at += STARTS_AT_ONCE)
       await this.#start(retries.slice(at, at + STARTS_AT_ONCE));
     return retries.length === BATCH;

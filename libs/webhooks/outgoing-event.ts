@@ -16,10 +16,11 @@ export interface OutgoingEvent {
   type: string;
   /** ISO 8601, UTC, milliseconds. */
   occurredAt: string;
-  userId: string;
-  integrationId: string;
+  /** Null, like integration and sequence, for events about an app itself (`endpoint.*`). */
+  userId: string | null;
+  integrationId: string | null;
   /** The event's place in the user's order. */
-  seq: number;
+  seq: number | null;
   data: EventData;
 }
 

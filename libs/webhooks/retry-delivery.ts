@@ -1,11 +1,25 @@
 import { AppError } from '../core/errors';
-import { readDelivery, writeRetryResult, type DeliveryToSend } from '../db/deliveries.repo';
+import { drainRetries } from '../db/deliveries-claims';
+import { readDelivery, type DeliveryToSend } from '../db/deliveries.repo';
+import { writeResults, type DeliveryResult, type ProbePolicy } from '../db/delivery-results.repo';
+import { releaseRetrySlot, takeRetrySlot } from '../db/retry-slots.repo';
+import { wakeDispatchers } from '../db/wake-dispatchers';
 import { attemptDelivery, type AttemptDeps } from './attempt-delivery';
+import type { WebhookMetrics } from './webhook-metrics';
 
 /** A held delivery (endpoint paused or disabled) looks again after this time; looking is not an attempt. */
 const HELD_MS = 300_000;
 /** The dispatcher has the row, or another attempt wrote first: look again soon. */
 const BUSY_MS = 5_000;
+/** Both retry slots of the endpoint are taken: wait for one, not all at the same instant. */
+const SLOT_WAIT_MS = 1_000;
+/** Longer than an attempt may take. */
+const SLOT_MS = 30_000;
+
+export interface RetryDeps extends AttemptDeps {
+  probes: ProbePolicy;
+  metrics: WebhookMetrics;
+}
 
 /**
  * One step of a failing delivery's retries: sends it when it is due, else says when to come back. Attempt number and due
@@ -15,50 +29,81 @@ const BUSY_MS = 5_000;
  *   delivery ended without success
  */
 export async function retryDelivery(
-  deps: AttemptDeps,
+  deps: RetryDeps,
   deliveryId: string,
 ): Promise<{ status: 'delivered' | 'cancelled' }> {
   const delivery = await readDelivery(deps.db, deliveryId);
-  const ended = delivery === null ? 'cancelled' : endOf(delivery, deps.scheduleS.length + 1);
+  const ended = delivery === null ? 'cancelled' : endOf(delivery);
   if (delivery === null || ended !== null) return { status: ended ?? 'cancelled' };
-  refuseWhenNotNow(delivery, deps.scheduleS.length + 1);
+  refuseWhenNotNow(delivery);
 
+  const slot = await takeRetrySlot(deps.db, delivery.endpointId, delivery.id, SLOT_MS);
+  if (slot === null)
+    throw later(
+      delivery,
+      'two other retries of the endpoint are under way',
+      SLOT_WAIT_MS * (1 + Math.random()),
+    );
+  try {
+    return concluded(delivery, await attemptAndWrite(deps, delivery), deps.scheduleS.length + 1);
+  } finally {
+    await releaseRetrySlot(deps.db, delivery.endpointId, slot, delivery.id);
+  }
+}
+
+/** Null when nothing was written: the attempt was ended, or another one was faster. */
+async function attemptAndWrite(deps: RetryDeps, delivery: DeliveryToSend): Promise<DeliveryResult | null> {
   const result = await attemptDelivery(deps, delivery);
-  if (result === null || !(await writeRetryResult(deps.db, result)))
-    throw later(delivery, 'another attempt was faster', BUSY_MS);
+  if (result === null) return null;
+  deps.metrics.observe(delivery, result);
+  const { written, recovered } = await writeResults(deps.db, [result], 'retrying', deps.probes);
+  for (const endpointId of recovered) {
+    await drainRetries(deps.db, endpointId);
+    await wakeDispatchers(deps.db);
+  }
+  return written.length === 0 ? null : result;
+}
+
+function concluded(
+  delivery: DeliveryToSend,
+  result: DeliveryResult | null,
+  maxAttempts: number,
+): { status: 'delivered' | 'cancelled' } {
+  if (result === null) throw later(delivery, 'another attempt was faster', BUSY_MS);
+  const number = delivery.attempts - delivery.scheduleFrom + 1;
   switch (result.status) {
     case 'delivered':
     case 'cancelled':
       return { status: result.status };
     case 'failed':
-      throw exhausted(delivery, result.attempt?.error ?? null, result.endpointGone);
+      throw exhausted(delivery, number, result.attempt?.error ?? null, result.endpointGone);
     case 'retrying':
       throw later(
         delivery,
-        `attempt ${delivery.attempts + 1} of ${deps.scheduleS.length + 1} failed (${result.attempt?.error})`,
+        `attempt ${number} of ${maxAttempts} failed (${result.attempt?.error})`,
         result.retryInMs ?? HELD_MS,
       );
   }
 }
 
 /** How the delivery ended before, null when it goes on. @throws AppError `delivery_exhausted` */
-function endOf(delivery: DeliveryToSend, maxAttempts: number): 'delivered' | 'cancelled' | null {
+function endOf(delivery: DeliveryToSend): 'delivered' | 'cancelled' | null {
   if (delivery.status === 'delivered' || delivery.status === 'cancelled') return delivery.status;
   if (delivery.status === 'failed')
     throw new AppError(
       'delivery_exhausted',
-      `Delivery ${delivery.id} had ended after ${delivery.attempts} of ${maxAttempts} attempts`,
+      `Delivery ${delivery.id} had ended after ${delivery.attempts} attempts`,
     );
   return null;
 }
 
 /** @throws AppError `delivery_failed` when nothing may be sent at this moment */
-function refuseWhenNotNow(delivery: DeliveryToSend, maxAttempts: number): void {
-  if (delivery.status !== 'retrying') throw later(delivery, 'the dispatcher has it', BUSY_MS);
-  if (delivery.waitMs > 0)
-    throw later(delivery, `${delivery.attempts} of ${maxAttempts} attempts failed`, delivery.waitMs);
-  if (delivery.endpointStatus !== 'enabled')
-    throw later(delivery, `endpoint ${delivery.endpointId} is ${delivery.endpointStatus}`, HELD_MS);
+function refuseWhenNotNow(delivery: DeliveryToSend): void {
+  if (delivery.status === 'pending') throw later(delivery, 'the dispatcher sends it', BUSY_MS);
+  if (delivery.status === 'paused') throw later(delivery, 'it is paused', HELD_MS);
+  if (delivery.waitMs > 0) throw later(delivery, `${delivery.attempts} attempts failed`, delivery.waitMs);
+  if (delivery.endpoint.status !== 'enabled')
+    throw later(delivery, `endpoint ${delivery.endpointId} is ${delivery.endpoint.status}`, HELD_MS);
 }
 
 function later({ id }: DeliveryToSend, why: string, waitMs: number): AppError {
@@ -68,12 +113,10 @@ function later({ id }: DeliveryToSend, why: string, waitMs: number): AppError {
   });
 }
 
-function exhausted(delivery: DeliveryToSend, error: string | null, gone: boolean): AppError {
-  const number = delivery.attempts + 1;
-  return new AppError(
+const exhausted = (delivery: DeliveryToSend, number: number, error: string | null, gone: boolean): AppError =>
+  new AppError(
     'delivery_exhausted',
     gone
       ? `Delivery ${delivery.id}: endpoint ${delivery.endpointId} answered 410 Gone and is disabled now`
       : `Delivery ${delivery.id} failed for good: attempt ${number} was the last (${error})`,
   );
-}

@@ -55,7 +55,14 @@ const newActivities = (): WebhookDeliveryActivities =>
   new WebhookDeliveryActivities(
     t.db,
     testSealer,
-    { WEBHOOK_ALLOW_LOOPBACK: true, WEBHOOK_RETRY_SCHEDULE_S: [1, 1] },
+    {
+      DATABASE_URL: t.url,
+      PUBLIC_URL: 'https://api.example',
+      WEBHOOK_ALLOW_LOOPBACK: true,
+      WEBHOOK_PROXY_URL: undefined,
+      DATABASE_DIRECT_URL: undefined,
+      WEBHOOK_RETRY_SCHEDULE_S: [1, 1],
+    },
     logger,
     new Map<ProviderId, { policy: { reExport: boolean; cacheTtlDays: null; note: string } }>([
       ['strava', { policy: { reExport: true, cacheTtlDays: null, note: '' } }],

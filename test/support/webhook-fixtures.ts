@@ -6,7 +6,7 @@ import { Sealer } from '../../libs/crypto/sealer';
 import type { Database, Executor } from '../../libs/db/database';
 import { appendEvents } from '../../libs/db/outbox';
 import type { endpoints } from '../../libs/db/schema/webhooks';
-import { sealEndpointSecret } from '../../libs/webhooks/endpoint-secret';
+import { sealForEndpoint } from '../../libs/webhooks/endpoint-secret';
 import { newWebhookSecret } from '../../libs/webhooks/signing';
 import { anyApp, anyEndpoint, anyIntegration, anyUser, grant } from './fixtures';
 
@@ -35,7 +35,7 @@ export async function subscribe(
   await anyEndpoint(db, appId, {
     id: endpointId,
     url,
-    secretSealed: sealEndpointSecret(testSealer, endpointId, secret),
+    secretSealed: sealForEndpoint(testSealer, endpointId, secret),
     ...values,
   });
   return { userId, appId, integrationId, endpointId, secret };

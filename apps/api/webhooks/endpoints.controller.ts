@@ -17,7 +17,7 @@ import {
   type Endpoint,
 } from '../../../libs/db/endpoints.repo';
 import type { Principal } from '../../../libs/db/principals.repo';
-import { sealEndpointSecret } from '../../../libs/webhooks/endpoint-secret';
+import { sealForEndpoint } from '../../../libs/webhooks/endpoint-secret';
 import { checkEndpointUrl } from '../../../libs/webhooks/endpoint-url';
 import { newWebhookSecret } from '../../../libs/webhooks/signing';
 import { Caller } from '../auth/caller.decorator';
@@ -67,7 +67,7 @@ export class EndpointsController {
       appId: principal.appId,
       url: url.href,
       description: body.description ?? null,
-      secretSealed: sealEndpointSecret(this.sealer, id, secret),
+      secretSealed: sealForEndpoint(this.sealer, id, secret),
       eventTypes: [...new Set(body.eventTypes)],
       payload: body.payload,
       shard: shardOf(id, ENDPOINT_SHARDS),

@@ -50,9 +50,9 @@ export const delivery = z
     id: z.string(),
     eventId: z.string().describe('the `webhook-id` header'),
     eventType: z.string(),
-    userId: z.string(),
-    seq: z.int(),
-    status: z.enum(['pending', 'sending', 'retrying', 'delivered', 'failed', 'cancelled']),
+    userId: z.string().nullable().describe('null for events about an app'),
+    seq: z.int().nullable(),
+    status: z.enum(['pending', 'retrying', 'paused', 'delivered', 'failed', 'cancelled']),
     nextAttemptAt: instant.nullable(),
     createdAt: instant,
     completedAt: instant.nullable(),
@@ -92,7 +92,7 @@ export const deliveryToWire = (row: DeliveryWithAttempts): z.infer<typeof delive
   nextAttemptAt: isoOrNull(row.nextAt),
   createdAt: iso(row.createdAt),
   completedAt: isoOrNull(row.completedAt),
-  attempts: row.attempts.map(({ deliveryId: _deliveryId, startedAt, ...attempt }) => ({
+  attempts: row.attempts.map(({ day: _day, deliveryId: _deliveryId, startedAt, ...attempt }) => ({
     ...attempt,
     startedAt: iso(startedAt),
   })),

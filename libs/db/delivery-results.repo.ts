@@ -1,0 +1,157 @@
+import { sql } from 'drizzle-orm';
+import { idDay } from '../core/ids';
+import { arrayLiteral } from './array-literal';
+import { executePrepared, type Database, type Executor } from './database';
+import { FIRST_ATTEMPT_WITHIN, isLate, RETRY_WITHIN } from './delivery-lateness';
+import { announceDisabled } from './endpoint-disable.repo';
+import { wakeDispatchers } from './wake-dispatchers';
+
+/** How the row stands after an attempt, or without one when it was cancelled. */
+export interface DeliveryResult {
+  deliveryId: string;
+  status: 'delivered' | 'retrying' | 'failed' | 'cancelled';
+  /** Time until the next attempt; null unless `retrying`. */
+  retryInMs: number | null;
+  /** The endpoint answered 410 Gone: it is disabled. */
+  endpointGone: boolean;
+  /** The attempt that was made; null when nothing was sent. */
+  attempt: AttemptRecord | null;
+}
+
+interface AttemptRecord {
+  number: number;
+  startedAt: Date;
+  durationMs: number;
+  statusCode: number | null;
+  error: string | null;
+  responseExcerpt: string | null;
+}
+
+/** When an endpoint counts as degraded and how often it is probed then. */
+export interface ProbePolicy {
+  degradedAfterFailures: number;
+  /** The time to the first probe; it doubles with each failed one. */
+  firstProbeMs: number;
+  maxProbeMs: number;
+}
+
+export interface WrittenResults {
+  /** Ids of the deliveries whose row took its result. */
+  written: string[];
+  /** Endpoints that were degraded and answered 2xx now. */
+  recovered: string[];
+  /** Endpoints that were disabled because they answered 410; the app's other endpoints were told. */
+  gone: string[];
+}
+
+/**
+ * Writes results in one statement (a transaction when an endpoint is gone): attempts, rows, late marks and the endpoints' health. A row takes its result when it
+ * still expects this attempt number and stands in `from`; what was sent is recorded in any case. Writing the same result
+ * again changes nothing.
+ */
+export async function writeResults(
+  db: Database,
+  results: readonly DeliveryResult[],
+  from: 'pending' | 'retrying',
+  probes: ProbePolicy,
+): Promise<WrittenResults> {
+  if (!results.some((r) => r.endpointGone)) return write(db, results, from, probes);
+  const written = await db.transaction(async (tx) => {
+    const answer = await write(tx, results, from, probes);
+    for (const endpointId of answer.gone) await announceDisabled(tx, endpointId);
+    return answer;
+  });
+  await wakeDispatchers(db);
+  return written;
+}
+
+async function write(
+  db: Executor,
+  results: readonly DeliveryResult[],
+  from: 'pending' | 'retrying',
+  probes: ProbePolicy,
+): Promise<WrittenResults> {
+  const rows = results.map((r) => ({
+    day: idDay(r.deliveryId),
+    id: r.deliveryId,
+    status: r.status,
+    retry_in_ms: r.retryInMs,
+    gone: r.endpointGone,
+    number: r.attempt?.number ?? null,
+    started_at: r.attempt?.startedAt.toISOString() ?? null,
+    duration_ms: r.attempt?.durationMs ?? null,
+    status_code: r.attempt?.statusCode ?? null,
+    error: r.attempt?.error ?? null,
+    response_excerpt: r.attempt?.responseExcerpt ?? null,
+  }));
+  const days = arrayLiteral([...new Set(rows.map((r) => r.day))]);
+  const [answer] = await executePrepared<{ written: string[]; recovered: string[]; gone: string[] }>(
+    db,
+    sql`
+    with results as materialized (
+      select * from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r(day date, id text, status text,
+        retry_in_ms float8, gone boolean, number int, started_at timestamptz, duration_ms int, status_code int, error text,
+        response_excerpt text)
+    ), tried as (
+      insert into attempts (day, delivery_id, number, started_at, duration_ms, status_code, error, response_excerpt)
+      select day, id, number, started_at, duration_ms, status_code, error, response_excerpt
+      from results where number is not null
+      on conflict (day, delivery_id, number) do nothing
+      returning delivery_id
+    ), taken as (
+      update deliveries d set
+        status = case when d.status = 'cancelled' and r.status <> 'delivered' then 'cancelled'
+          when d.status = 'paused' and r.status = 'retrying' then 'paused' else r.status end,
+        attempts = coalesce(r.number, d.attempts),
+        first_attempt_at = coalesce(d.first_attempt_at, r.started_at),
+        delivered_at = coalesce(d.delivered_at, case when r.status = 'delivered' then clock_timestamp() end),
+        late = d.late or case
+          when r.started_at is null then false
+          when d.attempts = 0 then ${isLate(sql`r.started_at`, sql`d.created_at`, FIRST_ATTEMPT_WITHIN)}
+          when d.next_at is not null then ${isLate(sql`r.started_at`, sql`d.next_at`, RETRY_WITHIN)}
+          else false end,
+        next_at = clock_timestamp() + r.retry_in_ms * interval '1 millisecond',
+        completed_at = case when r.status = 'retrying' then d.completed_at else clock_timestamp() end
+      from results r, endpoints e
+      where d.day = any(${days}::date[]) and d.day = r.day and d.id = r.id and e.id = d.endpoint_id
+        and d.status in (${from}, 'cancelled', 'paused')
+        and (r.number is null or d.attempts = r.number - 1)
+      returning d.id
+    ), outcome as (
+      select d.endpoint_id as id, count(*) filter (where r.error is null) as good,
+        count(*) filter (where r.error is not null) as bad, bool_or(r.gone) as gone
+      from results r join deliveries d on d.day = any(${days}::date[]) and d.day = r.day and d.id = r.id
+      where r.number is not null and r.id in (select delivery_id from tried)
+      group by d.endpoint_id
+    ), before as (
+      select e.id, e.health, o.good, o.bad, o.gone, e.consecutive_failures + o.bad as failures,
+        e.health = 'healthy' and e.status = 'enabled' and (o.gone
+          or o.good = 0 and e.consecutive_failures + o.bad >= ${probes.degradedAfterFailures}::int) as holds
+      from endpoints e join outcome o using (id)
+      where o.bad > 0 or e.consecutive_failures > 0 or e.health = 'degraded'
+    ), judged as (
+      update endpoints e set
+        consecutive_failures = case when b.good > 0 then 0 else b.failures end,
+        failing_since = case when b.good > 0 then null else coalesce(e.failing_since, clock_timestamp()) end,
+        health = case when b.good > 0 then 'healthy'
+          when b.failures >= ${probes.degradedAfterFailures}::int then 'degraded' else e.health end,
+        probes = case when b.good > 0 then 0 when b.failures >= ${probes.degradedAfterFailures}::int then e.probes + 1 else 0 end,
+        next_probe_at = case
+          when b.good = 0 and b.failures >= ${probes.degradedAfterFailures}::int then clock_timestamp() + interval '1 millisecond'
+            * least(${probes.firstProbeMs}::float8 * power(2, least(e.probes, 20)), ${probes.maxProbeMs}::float8) end,
+        held_from = case when b.holds then clock_timestamp() else e.held_from end,
+        held_until = case when b.holds then null
+          when b.good > 0 and e.health = 'degraded' and e.status = 'enabled' then clock_timestamp() else e.held_until end,
+        draining = e.draining or (b.good > 0 and e.health = 'degraded'),
+        status = case when b.gone then 'disabled' else e.status end,
+        status_reason = case when b.gone then 'endpoint_gone' else e.status_reason end,
+        disabled_at = case when b.gone and e.status <> 'disabled' then clock_timestamp() else e.disabled_at end
+      from before b where b.id = e.id
+      returning e.id, b.health = 'degraded' and b.good > 0 as recovered, b.gone
+    )
+    select coalesce((select array_agg(id) from taken), '{}') as written,
+      coalesce((select array_agg(id) from judged where recovered), '{}') as recovered,
+      coalesce((select array_agg(id) from judged where gone), '{}') as gone`,
+  );
+  return answer!;
+}
