@@ -1,6 +1,6 @@
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { Context, getClient } from '@temporalio/activity';
-import { register } from 'prom-client';
+import type { Registry } from 'prom-client';
 import type { Dispatcher as HttpPool } from 'undici';
 import type { Config } from '../libs/config/config';
 import type { ProviderRuntime } from '../libs/connectors/runtime';
@@ -22,7 +22,7 @@ import { retryDelivery, type RetryDeps } from '../libs/webhooks/retry-delivery';
 import { WakeUp } from '../libs/webhooks/wake-up';
 import { WebhookMetrics } from '../libs/webhooks/webhook-metrics';
 import type { WebhookActivities, WebhookDispatchInput } from '../workflows/contract';
-import { CONFIG, DATABASE, LOGGER, RUNTIMES } from './injection-tokens';
+import { CONFIG, DATABASE, LOGGER, METRICS, RUNTIMES } from './injection-tokens';
 import { startRetryActivity } from './webhook-retry-start';
 import { isReachable, stopSignal } from './webhook-stop-signal';
 
@@ -53,6 +53,7 @@ export class WebhookDeliveryActivities implements WebhookActivities, OnApplicati
     @Inject(CONFIG) private readonly config: WebhookConfig,
     @Inject(LOGGER) private readonly logger: Logger,
     @Inject(RUNTIMES) runtimes: ReadonlyMap<ProviderId, Pick<ProviderRuntime, 'policy'>>,
+    @Inject(METRICS) metrics: Registry,
   ) {
     this.#egress = openEgress({
       allowLoopback: config.WEBHOOK_ALLOW_LOOPBACK,
@@ -66,7 +67,7 @@ export class WebhookDeliveryActivities implements WebhookActivities, OnApplicati
       scheduleS: config.WEBHOOK_RETRY_SCHEDULE_S,
       publicUrl: config.PUBLIC_URL,
       probes: probePolicy(config.WEBHOOK_RETRY_SCHEDULE_S),
-      metrics: new WebhookMetrics(register),
+      metrics: new WebhookMetrics(metrics),
     };
   }
 

@@ -1,5 +1,6 @@
 import { Global, Module, type OnApplicationShutdown, Inject } from '@nestjs/common';
-import { CONFIG, DATABASE, LOGGER, RUNTIMES } from '../../activities/injection-tokens';
+import { register } from 'prom-client';
+import { CONFIG, DATABASE, LOGGER, METRICS, RUNTIMES } from '../../activities/injection-tokens';
 import { IntegrationLifecycleActivities } from '../../activities/lifecycle.activities';
 import { SyncBookkeepingActivities } from '../../activities/sync-bookkeeping.activities';
 import { SyncDispatchActivity } from '../../activities/sync-dispatch.activities';
@@ -23,6 +24,7 @@ import { TemporalWorkerHost } from './temporal-worker-host';
       useFactory: (config: Config) => new Logger('worker', config.LOG_LEVEL),
       inject: [CONFIG],
     },
+    { provide: METRICS, useValue: register },
     { provide: RUNTIMES, useFactory: () => loadRuntimes() },
     { provide: Sealer, useFactory: (config: Config) => new Sealer(config.ENCRYPTION_KEYS), inject: [CONFIG] },
     {
