@@ -76,6 +76,9 @@ export const configSchema = z.object({
       'a comma list of seconds',
     )
     .describe('delays before retries 1, 2, … of a webhook in seconds; each ± 20 %'),
+  WEBHOOK_DISABLE_AFTER_S: positiveInt
+    .default(432_000)
+    .describe('an endpoint that accepted nothing for so many seconds is disabled (default 5 days)'),
   WEBHOOK_SHARDS: positiveInt
     .max(64)
     .default(1)

@@ -1,5 +1,11 @@
 import { AppError } from '../core/errors';
-import { isAllowedAddress, isIpLiteral, isLoopbackName } from './address-guard';
+import {
+  isAllowedAddress,
+  isIpLiteral,
+  isLoopbackName,
+  isPrivateName,
+  withoutBrackets,
+} from './address-guard';
 
 const MAX_LENGTH = 2048;
 
@@ -10,13 +16,14 @@ export interface EndpointUrlRules {
 
 /**
  * Checks a partner's webhook URL when an endpoint is created or changed and returns it in normal form (store `.href`).
- * Names are not resolved here: the address is checked again on every connection (egress.ts), because DNS may change.
+ * Names are not resolved here: the address is checked again on every connection (egress.ts), because DNS may change. Any
+ * port is allowed.
  *
  * @throws AppError `invalid_request` whose message says what to do
  */
 export function checkEndpointUrl(text: string, { allowLoopback }: EndpointUrlRules): URL {
   const url = parse(text);
-  const host = url.hostname.replace(/^\[|\]$/g, '');
+  const host = withoutBrackets(url.hostname);
   const loopback = isLoopback(host);
   if (loopback && !allowLoopback)
     throw refuse(
@@ -26,6 +33,8 @@ export function checkEndpointUrl(text: string, { allowLoopback }: EndpointUrlRul
     throw refuse('must start with https://');
   if (isIpLiteral(host) && !isAllowedAddress(host, allowLoopback))
     throw refuse('points to a private or reserved IP address; use a public host');
+  if (!loopback && isPrivateName(host))
+    throw refuse('has a host name that only a private network knows; use a public one');
   return url;
 }
 

@@ -7,10 +7,10 @@ import { postWebhook, type WebhookResponse } from './post-webhook';
 
 let server: Server;
 let egress: Agent;
-const blocked = openEgress(false);
+const blocked = openEgress({ allowLoopback: false, proxyUrl: null });
 
 beforeAll(() => {
-  egress = openEgress(true);
+  egress = openEgress({ allowLoopback: true, proxyUrl: null });
 });
 afterEach(async () => {
   server.closeAllConnections();
@@ -105,6 +105,24 @@ test('an endpoint that never answers times out; one whose body never ends keeps 
   });
 });
 
+test('an endpoint that only ever sends interim answers, or headers without end, is cut off', async () => {
+  const url = await listen((request, response) => {
+    const { socket } = request;
+    if (request.url === '/hook') {
+      const interim = setInterval(() => socket.write('HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n'), 5);
+      socket.on('close', () => clearInterval(interim));
+    } else response.writeHead(200, { 'x-long': 'x'.repeat(17_000) }).end();
+  });
+  expect(await post(url, { timeoutMs: 100 })).toMatchObject({ statusCode: null, error: 'timeout' });
+  expect(await post(url.replace('/hook', '/long'))).toMatchObject({ error: 'headers_too_large' });
+});
+
+test('what is no HTTP, and what is no URL, is named', async () => {
+  const url = await listen((request) => request.socket.end('SSH-2.0-OpenSSH_9.9\r\n'));
+  expect(await post(url)).toMatchObject({ statusCode: null, error: 'bad_response' });
+  expect(await post('no url')).toMatchObject({ statusCode: null, error: 'invalid_url' });
+});
+
 test('what PostgreSQL cannot store is kept out of the excerpt', async () => {
   const url = await listen((_, response) => response.end(`a\u0000b${'😀'.repeat(600)}`));
   const { responseExcerpt } = await post(url);
@@ -123,6 +141,7 @@ test('an abort of ours is told apart from a timeout', async () => {
   const abort = new AbortController();
   const url = await listen(() => abort.abort());
   expect(await post(url, { signal: abort.signal })).toMatchObject({ error: 'aborted' });
+  expect(await post(url, { signal: AbortSignal.abort() })).toMatchObject({ error: 'aborted' });
 });
 
 test('no request reaches a loopback address, however it is written, unless allowed', async () => {
@@ -134,12 +153,12 @@ test('no request reaches a loopback address, however it is written, unless allow
   });
   server.on('connection', () => (connections += 1));
   const { port } = new URL(url);
-  const hosts = ['127.0.0.1', '2130706433', '[::ffff:7f00:1]', 'localhost', '0.0.0.0'];
-  for (const host of hosts)
-    expect(await post(`http://${host}:${port}/`, { pool: blocked })).toMatchObject({
-      statusCode: null,
-      error: 'address_blocked',
-    });
+  for (const scheme of ['http', 'https'])
+    for (const host of ['127.0.0.1', '2130706433', '[::ffff:7f00:1]', 'localhost', '0.0.0.0'])
+      expect(await post(`${scheme}://${host}:${port}/`, { pool: blocked })).toMatchObject({
+        statusCode: null,
+        error: scheme === 'http' && host === 'localhost' ? 'https_required' : 'address_blocked',
+      });
   expect({ requests, connections }).toEqual({ requests: 0, connections: 0 });
   expect(await post(`http://localhost:${port}/`)).toMatchObject({ statusCode: 200 });
 });

@@ -1,8 +1,7 @@
-import { request, type Dispatcher } from 'undici';
+import type { Dispatcher } from 'undici';
 import { retryAfterMs } from '../core/backoff';
+import { exchange } from './http-exchange';
 
-const TOTAL_TIMEOUT_MS = 15_000;
-const MAX_RESPONSE_BYTES = 16 * 1024;
 const EXCERPT_CHARS = 1024;
 
 export interface WebhookRequest {
@@ -20,8 +19,8 @@ export interface WebhookResponse {
   statusCode: number | null;
   durationMs: number;
   /**
-   * Null on 2xx, else a public word: `http_<status>`, `redirect_refused`, `timeout`, `dns_failed`, `connection_refused`,
-   * `connection_lost`, `tls_failed`, `address_blocked`, `aborted` or `network_error`.
+   * Null on 2xx, else a public word: `http_<status>`, `redirect_refused`, `invalid_url`, `aborted`, or one of
+   * network-failure.ts when no answer came.
    */
   error: string | null;
   retryAfterMs: number | null;
@@ -30,89 +29,35 @@ export interface WebhookResponse {
 }
 
 /**
- * One HTTP try. Takes at most 15 s in all, reads at most 16 KiB of the answer and then drops the connection; the status
- * decides, even when the body never ends. Never throws for trouble with the network or the endpoint.
+ * One HTTP try, within the bounds of http-exchange.ts; the status decides, even when the body never ends. Never throws for
+ * trouble with the network or the endpoint.
  */
 export async function postWebhook(egress: Dispatcher, webhook: WebhookRequest): Promise<WebhookResponse> {
   const started = performance.now();
-  const durationMs = (): number => Math.round(performance.now() - started);
-  const timeout = AbortSignal.timeout(webhook.timeoutMs ?? TOTAL_TIMEOUT_MS);
-  const signal = webhook.signal ? AbortSignal.any([timeout, webhook.signal]) : timeout;
-  try {
-    const response = await request(webhook.url, {
-      dispatcher: egress,
-      method: 'POST',
-      headers: webhook.headers,
-      body: webhook.body,
-      signal,
-    });
-    const responseExcerpt = await readExcerpt(response.body);
-    return {
-      statusCode: response.statusCode,
-      durationMs: durationMs(),
-      error: wordOfStatus(response.statusCode),
-      retryAfterMs: retryAfterMs(firstOf(response.headers['retry-after']), Date.now()),
-      responseExcerpt,
-    };
-  } catch (error) {
-    return {
-      statusCode: null,
-      durationMs: durationMs(),
-      error: webhook.signal?.aborted ? 'aborted' : wordOfError(error),
-      retryAfterMs: null,
-      responseExcerpt: null,
-    };
-  }
+  const outcome = await exchange(egress, { ...webhook, method: 'POST' });
+  const durationMs = Math.round(performance.now() - started);
+  const { statusCode } = outcome;
+  if (statusCode === null)
+    return { statusCode, durationMs, error: outcome.failure, retryAfterMs: null, responseExcerpt: null };
+  return {
+    statusCode,
+    durationMs,
+    error: wordOfStatus(statusCode),
+    retryAfterMs: retryAfterMs(outcome.headers['retry-after'], Date.now()),
+    responseExcerpt: excerptOf(outcome.body),
+  };
 }
-
-const firstOf = (header: string | string[] | undefined): string | undefined =>
-  Array.isArray(header) ? header[0] : header;
 
 function wordOfStatus(status: number): string | null {
   if (status >= 200 && status < 300) return null;
   return status >= 300 && status < 400 ? 'redirect_refused' : `http_${status}`;
 }
 
-/** Reads up to the limit; a body that breaks off or is too slow gives what came. */
-async function readExcerpt(body: Dispatcher.ResponseData['body']): Promise<string | null> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  try {
-    for await (const chunk of body as AsyncIterable<Buffer>) {
-      chunks.push(chunk);
-      bytes += chunk.length;
-      if (bytes >= MAX_RESPONSE_BYTES) break;
-    }
-  } catch {
-    body.destroy();
-  }
-  // PostgreSQL holds neither NUL nor half a surrogate pair, and the excerpt is shown to people.
-  const text = Buffer.concat(chunks)
+/** The first characters. PostgreSQL holds neither NUL nor half a surrogate pair, and people look at it. */
+function excerptOf(body: Buffer): string | null {
+  const text = body
     .toString('utf8')
     .replace(/\p{Cc}/gu, ' ')
     .trim();
   return text === '' ? null : text.slice(0, EXCERPT_CHARS).toWellFormed();
-}
-
-const WORDS: Readonly<Record<string, string>> = {
-  ADDRESS_BLOCKED: 'address_blocked',
-  ENOTFOUND: 'dns_failed',
-  EAI_AGAIN: 'dns_failed',
-  ECONNREFUSED: 'connection_refused',
-  ECONNRESET: 'connection_lost',
-  EPIPE: 'connection_lost',
-  UND_ERR_SOCKET: 'connection_lost',
-  UND_ERR_CONNECT_TIMEOUT: 'timeout',
-  UND_ERR_HEADERS_TIMEOUT: 'timeout',
-  UND_ERR_BODY_TIMEOUT: 'timeout',
-  ETIMEDOUT: 'timeout',
-};
-
-/** Reads name and code without `instanceof`: undici and Node throw Errors and DOMExceptions alike. */
-function wordOfError(error: unknown): string {
-  const { name, code } = Object(error) as { name?: unknown; code?: unknown };
-  if (name === 'TimeoutError') return 'timeout';
-  if (typeof code !== 'string') return 'network_error';
-  if (/^ERR_TLS|^ERR_SSL|CERT|SELF_SIGNED|UNABLE_TO_VERIFY/.test(code)) return 'tls_failed';
-  return WORDS[code] ?? 'network_error';
 }
