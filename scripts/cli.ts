@@ -7,8 +7,13 @@ import { INTEGRATION_COMMANDS } from './cli/integration-commands';
 import { PRINCIPAL_COMMANDS } from './cli/principal-commands';
 import { readSettings } from './cli/settings';
 import { UsageError } from './cli/usage-error';
+import { WEBHOOK_COMMANDS } from './cli/webhook-commands';
 
-const COMMANDS: readonly CliCommand[] = [...PRINCIPAL_COMMANDS, ...INTEGRATION_COMMANDS];
+const COMMANDS: readonly CliCommand[] = [
+  ...PRINCIPAL_COMMANDS,
+  ...INTEGRATION_COMMANDS,
+  ...WEBHOOK_COMMANDS,
+];
 
 interface Parsed {
   values: CliValues;

@@ -1,5 +1,6 @@
 import { Webhook } from 'standardwebhooks';
 import { newWebhookSecret, signWebhook, webhookKey } from './signing';
+import { testSignature } from './test-signature';
 import { verifyWebhook } from './verify';
 
 const nowS = (): number => Math.floor(Date.now() / 1000);
@@ -80,3 +81,25 @@ test.each(['whsec_', 'whsec_c2hvcnQ=', `whsec_${'!'.repeat(44)}`, Buffer.alloc(3
     expect(() => webhookKey(secret)).toThrow(/^a webhook secret must be/);
   },
 );
+
+test('a receiver may hold several secrets, and Fetch headers work', () => {
+  const [ours, next, other] = [newWebhookSecret(), newWebhookSecret(), newWebhookSecret()];
+  const headers = new Headers(signed([ours]));
+  expect(verifyWebhook(headers, BODY, [next, ours])).toEqual({ valid: true, eventId: 'evt_1' });
+  expect(verifyWebhook(headers, BODY, [next, other])).toMatchObject({ reason: 'signature_mismatch' });
+  expect(verifyWebhook(new Headers(), BODY, ours)).toMatchObject({ reason: 'missing_header' });
+  expect(() => verifyWebhook(headers, BODY, [])).toThrow('at least one secret');
+  expect(() => verifyWebhook({}, BODY, [ours, 'whsec_short'])).toThrow('a webhook secret must be');
+});
+
+test('a test signature is accepted like a real one, with the id and the time that were asked for', () => {
+  const secret = newWebhookSecret();
+  const headers = testSignature({ secret, body: BODY });
+  expect(verifyWebhook(headers, BODY, secret).valid).toBe(true);
+  expect(new Webhook(secret).verify(BODY, headers)).toBeTruthy();
+  expect(headers).toMatchObject({ 'Content-Type': 'application/json' });
+  expect(headers['webhook-id']).toMatch(/^evt_[0-9a-f]{32}$/);
+  const old = testSignature({ secret, body: BODY, eventId: 'evt_1', timestampS: 1_700_000_000 });
+  expect(verifyWebhook(old, BODY, secret)).toMatchObject({ reason: 'timestamp_out_of_tolerance' });
+  expect(old).toMatchObject({ 'webhook-id': 'evt_1', 'webhook-timestamp': '1700000000' });
+});
