@@ -100,10 +100,10 @@ export async function claimDeliveries(db: Executor, request: ClaimRequest): Prom
       where (e.health = 'healthy' or e.next_probe_at <= clock_timestamp())
         and not (e.fifo and exists (select 1 from deliveries r
           where r.day = any(${days}::date[]) and r.endpoint_id = e.id and r.status = 'retrying'))
-    ), candidates as (
-      select c.day, c.id, row_number() over (partition by ready.id order by c.queued_at, c.seq, c.id) as place
+    ), d as (
+      select c.*, row_number() over (partition by ready.id order by c.queued_at, c.seq, c.id) as place
       from ready cross join lateral (
-        select p.day, p.id, p.queued_at, p.seq from deliveries p
+        select p.* from deliveries p
         where p.day = any(${days}::date[]) and p.endpoint_id = ready.id and p.status = 'pending'
           and p.id <> all(${arrayLiteral(request.claimed)}::text[])
         order by p.queued_at, p.seq, p.id limit ready.room
@@ -111,12 +111,12 @@ export async function claimDeliveries(db: Executor, request: ClaimRequest): Prom
       where ready.room > 0
       order by place limit ${request.limit}::int
     ), sendable as (
-      select c.place, ${DELIVERY_COLUMNS}, d.queued_at
-      from candidates c
-      join deliveries d on d.day = any(${days}::date[]) and d.day = c.day and d.id = c.id
-      join events ev on ev.day = any(${days}::date[]) and ev.day = c.day and ev.id = d.event_id
+      select d.place, d.queued_at, ${DELIVERY_COLUMNS}
+      from d
       join endpoints e on e.id = d.endpoint_id
-      left join grants g on g.app_id = e.app_id and g.user_id = d.user_id and g.revoked_at is null
+      cross join lateral (select * from events where day = any(${days}::date[]) and day = d.day and id = d.event_id limit 1) ev
+      left join lateral (select scopes from grants
+        where app_id = e.app_id and user_id = d.user_id and revoked_at is null limit 1) g on true
     )
     select exists (select 1 from dispatch_shards
         where shard % ${request.shards}::int = ${request.shard}::int and epoch <> ${request.epoch}::bigint) as fenced, sendable.*

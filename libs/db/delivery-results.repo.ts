@@ -9,6 +9,7 @@ import { wakeDispatchers } from './wake-dispatchers';
 /** How the row stands after an attempt, or without one when it was cancelled. */
 export interface DeliveryResult {
   deliveryId: string;
+  endpointId: string;
   status: 'delivered' | 'retrying' | 'failed' | 'cancelled';
   /** Time until the next attempt; null unless `retrying`. */
   retryInMs: number | null;
@@ -74,6 +75,7 @@ async function write(
   const rows = results.map((r) => ({
     day: idDay(r.deliveryId),
     id: r.deliveryId,
+    endpoint_id: r.endpointId,
     status: r.status,
     retry_in_ms: r.retryInMs,
     gone: r.endpointGone,
@@ -85,11 +87,13 @@ async function write(
     response_excerpt: r.attempt?.responseExcerpt ?? null,
   }));
   const days = arrayLiteral([...new Set(rows.map((r) => r.day))]);
+  // Named for the planner as well: a partition without statistics would be read from end to end.
+  const ids = arrayLiteral(rows.map((r) => r.id));
   const [answer] = await executePrepared<{ written: string[]; recovered: string[]; gone: string[] }>(
     db,
     sql`
     with results as materialized (
-      select * from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r(day date, id text, status text,
+      select * from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r(day date, id text, endpoint_id text, status text,
         retry_in_ms float8, gone boolean, number int, started_at timestamptz, duration_ms int, status_code int, error text,
         response_excerpt text)
     ), tried as (
@@ -113,16 +117,17 @@ async function write(
         next_at = clock_timestamp() + r.retry_in_ms * interval '1 millisecond',
         completed_at = case when r.status = 'retrying' then d.completed_at else clock_timestamp() end
       from results r, endpoints e
-      where d.day = any(${days}::date[]) and d.day = r.day and d.id = r.id and e.id = d.endpoint_id
+      where d.day = any(${days}::date[]) and d.id = any(${ids}::text[])
+        and d.day = r.day and d.id = r.id and e.id = r.endpoint_id
         and d.status in (${from}, 'cancelled', 'paused')
         and (r.number is null or d.attempts = r.number - 1)
       returning d.id
     ), outcome as (
-      select d.endpoint_id as id, count(*) filter (where r.error is null) as good,
-        count(*) filter (where r.error is not null) as bad, bool_or(r.gone) as gone
-      from results r join deliveries d on d.day = any(${days}::date[]) and d.day = r.day and d.id = r.id
-      where r.number is not null and r.id in (select delivery_id from tried)
-      group by d.endpoint_id
+      select endpoint_id as id, count(*) filter (where error is null) as good,
+        count(*) filter (where error is not null) as bad, bool_or(gone) as gone
+      from results
+      where number is not null and id in (select delivery_id from tried)
+      group by endpoint_id
     ), before as (
       select e.id, e.health, o.good, o.bad, o.gone, e.consecutive_failures + o.bad as failures,
         e.health = 'healthy' and e.status = 'enabled' and (o.gone

@@ -27,7 +27,7 @@ export interface NewEvent {
  * Appends events and their deliveries inside the caller's transaction. A delivery is made for each endpoint that is not
  * disabled, that asked for the type and the user, and whose app has a live grant of the user that covers the stream
  * (design §8 "Whose"). Must be the last statement before COMMIT: it takes the user's sequence row. An event id that
- * exists is left alone. Answers how many deliveries were made; when there are any, call `wakeDispatchers` after COMMIT.
+ * exists is left alone (its number is skipped then). Answers how many deliveries were made; when there are any, call `wakeDispatchers` after COMMIT.
  */
 export async function appendEvents(
   tx: Executor,
@@ -46,24 +46,23 @@ export async function appendEvents(
     record_count: e.recordCount,
     data: e.data,
   }));
-  const days = [...new Set(rows.map((r) => r.day))];
   const made = await executePrepared(
     tx,
     sql`
     with wanted as (
       select * from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as w(ord int, day date, id text, type text,
         type_group text, scope text, stream text, record_count int, data jsonb)
-      where not exists (select 1 from events e where e.day = any(${arrayLiteral(days)}::date[]) and e.day = w.day and e.id = w.id)
     ), sequence as (
       insert into user_sequences as s (user_id, seq)
-      select ${owner.userId}, count(*) from wanted having count(*) > 0
+      values (${owner.userId}, ${events.length}::int)
       on conflict (user_id) do update set seq = s.seq + excluded.seq
       returning seq, clock_timestamp() as at
     ), added as (
       insert into events (day, id, type, user_id, integration_id, provider, stream, seq, record_count, data, occurred_at)
       select w.day, w.id, w.type, ${owner.userId}, ${owner.integrationId}, ${owner.provider}, w.stream,
-        s.seq - (select count(*) from wanted) + row_number() over (order by w.ord), w.record_count, w.data, s.at
+        s.seq - ${events.length}::int + w.ord, w.record_count, w.data, s.at
       from wanted w cross join sequence s
+      on conflict (day, id) do nothing
       returning day, id, seq, occurred_at
     )
     insert into deliveries (day, id, event_id, endpoint_id, user_id, seq, queued_at, created_at, counted)

@@ -35,13 +35,13 @@ export async function attemptDelivery(
   delivery: DeliveryToSend,
   signal?: AbortSignal,
 ): Promise<DeliveryResult | null> {
-  if (!isCovered(delivery, deps.reExport)) return resultOf(delivery.id, 'cancelled');
+  if (!isCovered(delivery, deps.reExport)) return resultOf(delivery, 'cancelled');
   const number = delivery.attempts + 1;
   const body = await bodyOf(deps, delivery);
   const startedAt = new Date();
   const response = await postWebhook(deps.egress, {
     url: delivery.endpoint.url,
-    headers: headersOf(deps.secrets, delivery, number, body, startedAt),
+    headers: headersOf(deps, delivery, number, body, startedAt),
     body,
     ...(signal ? { signal } : {}),
   });
@@ -61,8 +61,12 @@ function isCovered(delivery: DeliveryToSend, reExport: (provider: ProviderId) =>
   return (grantScopes?.includes(scope) ?? false) && (provider === null || reExport(provider));
 }
 
-const resultOf = (deliveryId: string, status: DeliveryResult['status']): DeliveryResult => ({
-  deliveryId,
+const resultOf = (
+  { id, endpointId }: Pick<DeliveryToSend, 'id' | 'endpointId'>,
+  status: DeliveryResult['status'],
+): DeliveryResult => ({
+  deliveryId: id,
+  endpointId,
   status,
   retryInMs: null,
   endpointGone: false,
@@ -70,15 +74,15 @@ const resultOf = (deliveryId: string, status: DeliveryResult['status']): Deliver
 });
 
 function verdictOf(
-  { id, attempts, scheduleFrom }: DeliveryToSend,
+  delivery: DeliveryToSend,
   response: WebhookResponse,
   scheduleS: readonly number[],
 ): DeliveryResult {
-  if (response.error === null) return resultOf(id, 'delivered');
-  if (response.statusCode === 410) return { ...resultOf(id, 'failed'), endpointGone: true };
-  const number = attempts + 1 - scheduleFrom;
+  if (response.error === null) return resultOf(delivery, 'delivered');
+  if (response.statusCode === 410) return { ...resultOf(delivery, 'failed'), endpointGone: true };
+  const number = delivery.attempts + 1 - delivery.scheduleFrom;
   const retryInMs = nextRetryMs(scheduleS, { number, retryAfterMs: response.retryAfterMs });
-  return retryInMs === null ? resultOf(id, 'failed') : { ...resultOf(id, 'retrying'), retryInMs };
+  return retryInMs === null ? resultOf(delivery, 'failed') : { ...resultOf(delivery, 'retrying'), retryInMs };
 }
 
 async function bodyOf({ db, publicUrl }: AttemptDeps, delivery: DeliveryToSend): Promise<string> {
@@ -95,7 +99,7 @@ async function bodyOf({ db, publicUrl }: AttemptDeps, delivery: DeliveryToSend):
 }
 
 const headersOf = (
-  secrets: EndpointSecrets,
+  { secrets, publicUrl }: AttemptDeps,
   delivery: DeliveryToSend,
   number: number,
   body: string,
@@ -107,6 +111,8 @@ const headersOf = (
   'X-DietTracker-Event': delivery.type,
   'X-DietTracker-Delivery': delivery.id,
   'X-DietTracker-Attempt': String(number),
+  // CloudEvents HTTP webhooks §4.1.2: every delivery names the origin that the handshake asked for.
+  'WebHook-Request-Origin': new URL(publicUrl).hostname,
   ...(delivery.seq === null ? {} : { 'X-DietTracker-Sequence': String(delivery.seq) }),
   ...signWebhook({
     eventId: delivery.eventId,

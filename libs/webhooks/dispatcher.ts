@@ -201,7 +201,7 @@ export class ShardDispatcher {
     } catch (error) {
       this.deps.logger.error('a webhook could not be made', { delivery: delivery.id, error });
       this.#lanes.ended(delivery, 'failed');
-      this.#acks.add({ delivery, result: ownFault(delivery.id) });
+      this.#acks.add({ delivery, result: ownFault(delivery) });
     }
   }
 
@@ -254,8 +254,9 @@ export class ShardDispatcher {
   }
 }
 
-const ownFault = (deliveryId: string): DeliveryResult => ({
-  deliveryId,
+const ownFault = ({ id, endpointId }: DeliveryToSend): DeliveryResult => ({
+  deliveryId: id,
+  endpointId,
   status: 'retrying',
   retryInMs: OWN_FAULT_RETRY_MS,
   endpointGone: false,

@@ -1,6 +1,9 @@
 import type { DeliveryToSend } from '../db/deliveries.repo';
 import type { DispatchSettings } from './dispatch-settings';
 
+/** A dispatcher that was kept busy elsewhere may make up for so much of an endpoint's rate at once. */
+const CATCH_UP_MS = 50;
+
 interface Waiting {
   delivery: DeliveryToSend;
   claimedAt: number;
@@ -60,7 +63,7 @@ export class EndpointLane {
     if (taken === undefined) return null;
     this.#inFlight += 1;
     if (this.#ratePerS !== null)
-      this.#nextSendAt = Math.max(this.#nextSendAt, now - 1000 / this.#ratePerS) + 1000 / this.#ratePerS;
+      this.#nextSendAt = Math.max(this.#nextSendAt, now - CATCH_UP_MS) + 1000 / this.#ratePerS;
     return taken.delivery;
   }
 

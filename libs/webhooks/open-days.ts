@@ -1,13 +1,13 @@
 import type { Database } from '../db/database';
 import { readOpenDays } from '../db/deliveries-claims';
 
-const DAY_MS = 86_400_000;
+/** Clocks of publishers may differ, and an event's id is older than its commit. */
+const MARGIN_MS = 600_000;
 
 const dayOf = (timeMs: number): string => new Date(timeMs).toISOString().slice(0, 10);
 
 /**
- * The days whose partitions hold open deliveries, so that the dispatcher's statements look at these and not at fifty. Those
- * around now are always among them: that is where new ones appear.
+ * The days whose partitions hold open deliveries, so that the dispatcher's statements look at these and not at fifty.
  */
 export class OpenDays {
   #days: readonly string[] = [];
@@ -35,8 +35,9 @@ export class OpenDays {
     return this.#days.length === 0;
   }
 
+  /** Today is always among them, around midnight UTC the other day too: that is where new ones appear. */
   get days(): string[] {
     const now = Date.now();
-    return [...new Set([...this.#days, dayOf(now - DAY_MS), dayOf(now), dayOf(now + DAY_MS)])].sort();
+    return [...new Set([...this.#days, dayOf(now - MARGIN_MS), dayOf(now), dayOf(now + MARGIN_MS)])].sort();
   }
 }

@@ -47,12 +47,13 @@ const countBy = (ids: readonly string[]): Record<string, number> =>
   ids.reduce<Record<string, number>>((all, id) => ({ ...all, [id]: (all[id] ?? 0) + 1 }), {});
 
 const result = (
-  deliveryId: string,
+  { id: deliveryId, endpointId }: { id: string; endpointId: string },
   status: DeliveryResult['status'],
   number = 1,
   error: string | null = null,
 ): DeliveryResult => ({
   deliveryId,
+  endpointId,
   status,
   retryInMs: status === 'retrying' ? 60_000 : null,
   endpointGone: false,
@@ -100,15 +101,15 @@ test('a newer dispatcher has everything at once, and the older one is told; what
   const { endpointId } = await subscribed(2);
   const old = await takeShard(t.db, SHARD);
   const [first, second] = (await claim(old)).deliveries;
-  await write([result(first!.id, 'delivered')]);
+  await write([result(first!, 'delivered')]);
 
   const newer = await takeShard(t.db, SHARD);
   expect(newer).toBeGreaterThan(old);
   expect((await claim(old)).fenced).toBe(true);
   expect((await claim(newer)).deliveries.map((d) => d.id)).toEqual([second!.id]);
 
-  expect((await write([result(second!.id, 'delivered')])).written).toEqual([second!.id]);
-  expect((await write([result(second!.id, 'delivered')])).written).toEqual([]);
+  expect((await write([result(second!, 'delivered')])).written).toEqual([second!.id]);
+  expect((await write([result(second!, 'delivered')])).written).toEqual([]);
   expect(await deliveriesOf(t.db, endpointId)).toMatchObject([
     { status: 'delivered', attempts: 1, errors: ['ok'] },
     { status: 'delivered', attempts: 1, errors: ['ok'] },
@@ -126,7 +127,7 @@ test('a delivery that was cancelled while its request was under way is delivered
   const epoch = await takeShard(t.db, SHARD);
   const [good, bad] = (await claim(epoch)).deliveries;
   await t.db.execute(sql`update deliveries set status = 'cancelled'`);
-  await write([result(good!.id, 'delivered'), result(bad!.id, 'retrying')]);
+  await write([result(good!, 'delivered'), result(bad!, 'retrying')]);
   expect(await deliveriesOf(t.db, endpointId)).toMatchObject([
     { status: 'delivered', errors: ['ok'] },
     { status: 'cancelled', errors: ['http_500'] },
@@ -137,7 +138,7 @@ test('ten failures degrade an endpoint: one probe at a time, and a success lets 
   const { endpointId } = await subscribed(30);
   const epoch = await takeShard(t.db, SHARD);
   const failed = (await claim(epoch, { perEndpoint: 10 })).deliveries;
-  await write(failed.map((d) => result(d.id, 'retrying')));
+  await write(failed.map((d) => result(d, 'retrying')));
   expect(await endpoint(endpointId)).toMatchObject({
     health: 'degraded',
     probes: 1,
@@ -151,7 +152,7 @@ test('ten failures degrade an endpoint: one probe at a time, and a success lets 
   expect(
     (await claim(epoch, { lanes: new Map([[endpointId, 7]]), claimed: [probe!.id] })).deliveries,
   ).toEqual([]);
-  await write([result(probe!.id, 'retrying')]);
+  await write([result(probe!, 'retrying')]);
   const waits = await t.db.execute<{ s: number }>(
     sql`select extract(epoch from next_probe_at - clock_timestamp())::float8 as s from endpoints where id = ${endpointId}`,
   );
@@ -159,7 +160,7 @@ test('ten failures degrade an endpoint: one probe at a time, and a success lets 
 
   await probeNow(endpointId);
   const [second] = (await claim(epoch)).deliveries;
-  expect((await write([result(second!.id, 'delivered')])).recovered).toEqual([endpointId]);
+  expect((await write([result(second!, 'delivered')])).recovered).toEqual([endpointId]);
   expect(await endpoint(endpointId)).toMatchObject({ health: 'healthy', draining: true, probes: 0 });
   expect(await drainRetries(t.db, endpointId)).toBe(11);
   const drained = (await claim(epoch, { perEndpoint: 50 })).deliveries.map((d) => d.seq);
@@ -183,9 +184,9 @@ test('a FIFO endpoint gets nothing while a failed delivery waits', async () => {
   const { endpointId } = await subscribed(3, { fifo: true });
   const epoch = await takeShard(t.db, SHARD);
   const [first] = (await claim(epoch)).deliveries;
-  await write([result(first!.id, 'retrying')]);
+  await write([result(first!, 'retrying')]);
   expect((await claim(epoch)).deliveries).toEqual([]);
-  await write([result(first!.id, 'delivered', 2)], 'retrying');
+  await write([result(first!, 'delivered', 2)], 'retrying');
   expect((await claim(epoch)).deliveries.map((d) => d.seq)).toEqual([2, 3]);
   expect((await deliveriesOf(t.db, endpointId))[0]!.errors).toEqual(['http_500', 'ok']);
 });
@@ -199,12 +200,12 @@ test('late is what came after the promised time, unless the endpoint was held th
   await t.db.execute(
     sql`update deliveries set created_at = clock_timestamp() - interval '61 seconds' where id <> ${quick!.id}`,
   );
-  await write([result(slow!.id, 'delivered'), result(quick!.id, 'delivered')]);
+  await write([result(slow!, 'delivered'), result(quick!, 'delivered')]);
   expect([await lateOf(slow!.id), await lateOf(quick!.id)]).toEqual([true, false]);
   await t.db.execute(sql`
     update endpoints set held_from = clock_timestamp() - interval '50 seconds', held_until = clock_timestamp()
     where id = ${endpointId}`);
-  await write([result(held!.id, 'delivered')]);
+  await write([result(held!, 'delivered')]);
   expect(await lateOf(held!.id)).toBe(false);
 });
 
@@ -214,7 +215,7 @@ test('410 disables the endpoint and tells the app’s other endpoints', async ()
   await t.db.execute(sql`update endpoints set app_id = ${gone.appId} where id = ${other.endpointId}`);
   const epoch = await takeShard(t.db, SHARD);
   const [row] = (await claim(epoch)).deliveries;
-  await write([{ ...result(row!.id, 'failed', 1, 'http_410'), endpointGone: true }]);
+  await write([{ ...result(row!, 'failed', 1, 'http_410'), endpointGone: true }]);
   expect(await endpoint(gone.endpointId)).toMatchObject({ status: 'disabled' });
   const [notice] = (await claim(epoch)).deliveries;
   expect(notice).toMatchObject({

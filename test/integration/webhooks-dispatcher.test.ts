@@ -1,9 +1,12 @@
+import { sql } from 'drizzle-orm';
 import { Registry } from 'prom-client';
 import type { Dispatcher as HttpPool } from 'undici';
 import { Logger } from '../../libs/telemetry/logger';
 import { attemptDelivery } from '../../libs/webhooks/attempt-delivery';
 import { DISPATCH_SETTINGS, type DispatchSettings } from '../../libs/webhooks/dispatch-settings';
 import { ShardDispatcher } from '../../libs/webhooks/dispatcher';
+import { publishing } from '../../libs/db/wake-dispatchers';
+import { listenForWakes } from '../../libs/db/wake-listener';
 import { EndpointSecrets } from '../../libs/webhooks/endpoint-secret';
 import { OpenDays } from '../../libs/webhooks/open-days';
 import { probePolicy } from '../../libs/webhooks/probe-policy';
@@ -42,15 +45,20 @@ async function receiver(): Promise<WebhookReceiver> {
   return opened;
 }
 
-function dispatch(settings: Partial<DispatchSettings> = {}, mayEnd = true) {
+function dispatch(
+  settings: Partial<DispatchSettings> = {},
+  mayEnd = true,
+  scheduleS: readonly number[] = [60],
+  wake = new WakeUp(),
+) {
   const dispatcher = new ShardDispatcher(
     {
       db: t.db,
       logger: new Logger('test', 'error'),
       metrics: new WebhookMetrics(new Registry()),
-      probes: probePolicy([60]),
+      probes: probePolicy(scheduleS),
       openDays: new OpenDays(t.db, 1_000),
-      wake: new WakeUp(),
+      wake,
       settings: { ...DISPATCH_SETTINGS, drainMs: 200, ...settings },
       attempt: (delivery, signal) =>
         attemptDelivery(
@@ -59,7 +67,7 @@ function dispatch(settings: Partial<DispatchSettings> = {}, mayEnd = true) {
             secrets: new EndpointSecrets(testSealer),
             egress,
             reExport: () => true,
-            scheduleS: [60],
+            scheduleS,
             publicUrl: 'https://api.example',
           },
           delivery,
@@ -153,3 +161,97 @@ test('a delivery that cannot be made for a reason of ours goes to the retries un
   expect(await deliveriesOf(t.db, endpointId)).toMatchObject([{ attempts: 0, errors: [] }]);
   expect(partner.received).toEqual([]);
 });
+
+test('a FIFO endpoint gets everything in order, one after the other, also around a failure', async () => {
+  const partner = await receiver();
+  let busy = 0;
+  let most = 0;
+  partner.answer = (response, { headers }) => {
+    most = Math.max(most, (busy += 1));
+    setTimeout(() => {
+      busy -= 1;
+      const fails = headers['x-diettracker-sequence'] === '5' && headers['x-diettracker-attempt'] === '1';
+      response.writeHead(fails ? 500 : 200).end();
+    }, 5);
+  };
+  const { endpointId, ...owner } = await subscribe(t.db, partner.url, { fifo: true });
+  await publish(t.db, owner, 12);
+  const { dispatcher } = dispatch();
+  await waitUntil(async () => (await statusesOf(endpointId))[4] === 'retrying', { what: 'the failure' });
+  await waitUntil(() => dispatcher.progress().inFlight === 0, { what: 'the requests to end' });
+  expect(partner.received.map((r) => r.headers['x-diettracker-sequence'])).toEqual(['1', '2', '3', '4', '5']);
+  // What a recovered endpoint does to its retries.
+  await t.db.execute(
+    sql`update deliveries set status = 'pending' where endpoint_id = ${endpointId} and status = 'retrying'`,
+  );
+  await waitUntil(async () => (await statusesOf(endpointId)).every((s) => s === 'delivered'), {
+    what: 'the rest',
+  });
+  expect(partner.received.slice(5).map((r) => r.headers['x-diettracker-sequence'])).toEqual(
+    Array.from({ length: 8 }, (_, i) => String(i + 5)),
+  );
+  expect(most).toBe(1);
+});
+
+test('an endpoint’s own rate is kept', async () => {
+  const partner = await receiver();
+  const { endpointId, ...owner } = await subscribe(t.db, partner.url, { ratePerS: 20 });
+  await publish(t.db, owner, 11);
+  dispatch();
+  await waitUntil(async () => (await statusesOf(endpointId)).every((s) => s === 'delivered'), {
+    what: 'all of it',
+  });
+  const times = partner.received.map((r) => r.at);
+  expect(times.at(-1)! - times[0]!).toBeGreaterThanOrEqual(400);
+});
+
+test('ten failures leave one probe at a time; when it arrives the rest follows', async () => {
+  const partner = await receiver();
+  partner.answer = (response) => response.writeHead(503).end();
+  const { endpointId, ...owner } = await subscribe(t.db, partner.url);
+  await publish(t.db, owner, 40);
+  dispatch({}, true, [0.2, 0.4]);
+  await waitUntil(() => partner.received.length >= 12, { what: 'the first probe' });
+  expect(partner.received.length).toBeLessThan(20);
+  partner.answer = (response) => response.end();
+  await waitUntil(async () => (await statusesOf(endpointId)).every((s) => s === 'delivered'), {
+    what: 'recovery',
+  });
+  const [endpoint] = await t.db.execute(sql`
+    select health, consecutive_failures, held_until > held_from as over from endpoints where id = ${endpointId}`);
+  expect(endpoint).toEqual({ health: 'healthy', consecutive_failures: 0, over: true });
+});
+
+test('a sleeping dispatcher is woken by the commit, not by its poll', async () => {
+  const partner = await receiver();
+  const { endpointId, ...owner } = await subscribe(t.db, partner.url);
+  const wake = new WakeUp();
+  const listening = new AbortController();
+  running.push(
+    listenForWakes(
+      { url: t.url, onWake: () => wake.ring(), onError: (error) => fail(error) },
+      listening.signal,
+    ),
+  );
+  dispatch({ busyForMs: 1, idlePollMs: 60_000 }, true, [60], wake);
+  await waitUntil(
+    async () =>
+      (await t.db.execute(sql`select 1 from dispatch_shards where sleeping`)).length > 0 &&
+      (
+        await t.db.execute(
+          sql`select 1 from pg_stat_activity where query ilike 'listen%' and datname = current_database()`,
+        )
+      ).length > 0,
+    { what: 'the dispatcher to sleep' },
+  );
+  await publishing(t.db, (tx) => publish(tx, owner));
+  await waitUntil(async () => (await statusesOf(endpointId))[0] === 'delivered', {
+    what: 'the delivery',
+    timeoutMs: 5_000,
+  });
+  listening.abort();
+});
+
+function fail(error: unknown): never {
+  throw error;
+}
