@@ -9,11 +9,7 @@ import { readSettings } from './cli/settings';
 import { UsageError } from './cli/usage-error';
 import { WEBHOOK_COMMANDS } from './cli/webhook-commands';
 
-const COMMANDS: readonly CliCommand[] = [
-  ...PRINCIPAL_COMMANDS,
-  ...INTEGRATION_COMMANDS,
-  ...WEBHOOK_COMMANDS,
-];
+const COMMANDS: readonly CliCommand[] = [...PRINCIPAL_COMMANDS, ...INTEGRATION_COMMANDS, ...WEBHOOK_COMMANDS];
 
 interface Parsed {
   values: CliValues;
