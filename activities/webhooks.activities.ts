@@ -6,7 +6,7 @@ import type { Config } from '../libs/config/config';
 import type { ProviderRuntime } from '../libs/connectors/runtime';
 import type { ProviderId } from '../libs/core/providers';
 import { Sealer } from '../libs/crypto/sealer';
-import type { Database } from '../libs/db/database';
+import { closeDatabase, openDatabase, type Database } from '../libs/db/database';
 import { markExecutionEnded } from '../libs/db/deliveries-hand-over';
 import { listenForWakes } from '../libs/db/wake-listener';
 import type { Logger } from '../libs/telemetry/logger';
@@ -27,6 +27,12 @@ import { startRetryActivity } from './webhook-retry-start';
 import { isReachable, stopSignal } from './webhook-stop-signal';
 
 const HEARTBEAT_MS = 1_000;
+const DISPATCH_POOL_SIZE = 4;
+/**
+ * A new day's partitions have no statistics. The dispatcher's statements are all small reads along an index, so the plans that
+ * would read and sort a partition are ruled out.
+ */
+const BY_INDEX = { enable_seqscan: 'off', enable_bitmapscan: 'off', enable_sort: 'off', jit: 'off' };
 
 export type WebhookConfig = Pick<
   Config,
@@ -42,6 +48,7 @@ export type WebhookConfig = Pick<
 @Injectable()
 export class WebhookDeliveryActivities implements WebhookActivities, OnApplicationShutdown {
   readonly #stopping = new AbortController();
+  readonly #dispatchDb: Database;
   readonly #egress: HttpPool;
   readonly #retries: RetryDeps;
   readonly #wakes = new Set<WakeUp>();
@@ -55,6 +62,12 @@ export class WebhookDeliveryActivities implements WebhookActivities, OnApplicati
     @Inject(RUNTIMES) runtimes: ReadonlyMap<ProviderId, Pick<ProviderRuntime, 'policy'>>,
     @Inject(METRICS) metrics: Registry,
   ) {
+    this.#dispatchDb = openDatabase(
+      config.DATABASE_DIRECT_URL ?? config.DATABASE_URL,
+      DISPATCH_POOL_SIZE,
+      'diettracker-dispatch',
+      BY_INDEX,
+    );
     this.#egress = openEgress({
       allowLoopback: config.WEBHOOK_ALLOW_LOOPBACK,
       proxyUrl: config.WEBHOOK_PROXY_URL ?? null,
@@ -78,11 +91,12 @@ export class WebhookDeliveryActivities implements WebhookActivities, OnApplicati
   async dispatchWebhooks(shard: WebhookDispatchInput): Promise<{ attempted: number }> {
     const context = Context.current();
     const client = getClient();
-    const openDays = new OpenDays(this.db, DISPATCH_SETTINGS.openDaysForMs);
+    const db = this.#dispatchDb;
+    const openDays = new OpenDays(db, DISPATCH_SETTINGS.openDaysForMs);
     const wake = new WakeUp();
     const handOver = new RetryHandOver(
       {
-        db: this.db,
+        db,
         logger: this.logger,
         livePerEndpoint: DISPATCH_SETTINGS.liveRetriesPerEndpoint,
         openDays,
@@ -93,6 +107,7 @@ export class WebhookDeliveryActivities implements WebhookActivities, OnApplicati
     const dispatcher = new ShardDispatcher(
       {
         ...this.#retries,
+        db,
         logger: this.logger,
         settings: DISPATCH_SETTINGS,
         openDays,
@@ -135,6 +150,7 @@ export class WebhookDeliveryActivities implements WebhookActivities, OnApplicati
     this.#stopping.abort();
     await this.#listening;
     await this.#egress.destroy();
+    await closeDatabase(this.#dispatchDb);
   }
 
   #listen(): Promise<void> {

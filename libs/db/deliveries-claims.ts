@@ -48,6 +48,21 @@ export async function readOpenDays(db: Executor): Promise<string[]> {
   return rows.map((row) => row.day);
 }
 
+/** Are there pending rows that are not among the claimed ones? */
+export async function hasPending(
+  db: Executor,
+  days: readonly string[],
+  claimed: readonly string[],
+): Promise<boolean> {
+  const [row] = await executePrepared<{ found: boolean }>(
+    db,
+    sql`
+    select exists (select 1 from deliveries where day = any(${arrayLiteral(days)}::date[]) and status = 'pending'
+      and id <> all(${arrayLiteral(claimed)}::text[])) as found`,
+  );
+  return row?.found ?? false;
+}
+
 export interface ClaimRequest extends DispatchShard {
   epoch: number;
   /** The days to look at. */
@@ -129,10 +144,17 @@ export async function claimDeliveries(db: Executor, request: ClaimRequest): Prom
   };
 }
 
-/** A degraded endpoint answered again: what waits for a retry goes out now, in order, at the drain's rate. */
+/**
+ * A degraded endpoint answered again: what waits for a retry goes out now, in order, at the drain's rate. A retry whose
+ * request is under way is left to its execution.
+ */
 export async function drainRetries(db: Executor, endpointId: string): Promise<number> {
   const rows = await db.execute(sql`
-    update deliveries set status = 'pending' where endpoint_id = ${endpointId} and status = 'retrying' returning 1`);
+    update deliveries set status = 'pending'
+    where endpoint_id = ${endpointId} and status = 'retrying' and id not in (
+      select delivery_id from endpoint_retry_slots
+      where endpoint_id = ${endpointId} and delivery_id is not null and taken_until > clock_timestamp())
+    returning 1`);
   return rows.length;
 }
 

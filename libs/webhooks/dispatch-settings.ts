@@ -10,10 +10,12 @@ export interface DispatchSettings {
   claimValidMs: number;
   /** Acks are collected this long. */
   ackDelayMs: number;
-  /** Poll interval until `busyForMs` after the last event, and after that. */
+  /** How often to look for new rows until `busyForMs` after the last one, and after that. */
   busyPollMs: number;
   busyForMs: number;
   idlePollMs: number;
+  /** The pause after a look that found rows which may not be sent now (paused, degraded, or full endpoints). */
+  blockedPollMs: number;
   /** How often the days with open rows are read while busy. */
   openDaysForMs: number;
   /** Deliveries per second to an endpoint that is back after it was held. */
@@ -32,10 +34,11 @@ export const DISPATCH_SETTINGS: DispatchSettings = {
   claimed: 1_000,
   claimedPerEndpoint: 256,
   claimValidMs: 2_000,
-  ackDelayMs: 5,
-  busyPollMs: 25,
+  ackDelayMs: 20,
+  busyPollMs: 5,
   busyForMs: 2_000,
   idlePollMs: 1_000,
+  blockedPollMs: 25,
   openDaysForMs: 5_000,
   drainRatePerS: 200,
   runForMs: 600_000,

@@ -4,6 +4,7 @@ import {
   claimDeliveries,
   drainRetries,
   endDraining,
+  hasPending,
   setSleeping,
   takeShard,
   type Claim,
@@ -24,6 +25,7 @@ const OWN_FAULT_RETRY_MS = 30_000;
 const DATABASE_PAUSE_MS = 1_000;
 const END_RETRY_MS = 30_000;
 const MAX_ACKS_PER_STATEMENT = 500;
+const NOTHING: Claim = { fenced: false, deliveries: [] };
 
 export interface DispatcherDeps {
   db: Database;
@@ -105,12 +107,13 @@ export class ShardDispatcher {
     const { settings, wake } = this.deps;
     let endAt = performance.now() + settings.runForMs;
     let busyUntil = performance.now() + settings.busyForMs;
+    let mayHaveNew = true;
     while (!stop.aborted) {
       if (performance.now() >= endAt) {
         if (await this.deps.mayEnd()) return;
         endAt += END_RETRY_MS;
       }
-      const claim = await this.#claim();
+      const claim: Claim | null = mayHaveNew ? await this.#claim() : NOTHING;
       if (claim?.fenced === true) {
         this.deps.logger.warn('a newer webhook dispatcher has the shard', {
           ...this.shard,
@@ -118,12 +121,31 @@ export class ShardDispatcher {
         });
         return;
       }
-      if (claim !== null && claim.deliveries.length > 0) busyUntil = performance.now() + settings.busyForMs;
-      const busy = performance.now() < busyUntil || this.#sending.size > 0;
+      const found = claim !== null && claim.deliveries.length > 0;
+      if (found) busyUntil = performance.now() + settings.busyForMs;
+      const busy = performance.now() < busyUntil;
       if (!busy && !this.#sleeping && (await this.#sleep(true))) continue;
       if (busy && this.#sleeping) await this.#sleep(false);
-      const pauseMs = claim === null ? DATABASE_PAUSE_MS : busy ? settings.busyPollMs : settings.idlePollMs;
-      await wake.wait(Math.min(pauseMs, this.#lanes.waitMs(performance.now()) ?? pauseMs));
+      const rung = await wake.wait(this.#pauseMs(claim, busy, mayHaveNew && !found));
+      mayHaveNew = rung || !busy || claim === null || (await this.#hasNew());
+    }
+  }
+
+  /** @param blocked the claim looked and may send nothing of what it saw */
+  #pauseMs(claim: Claim | null, busy: boolean, blocked: boolean): number {
+    const { busyPollMs, blockedPollMs, idlePollMs } = this.deps.settings;
+    if (claim === null) return DATABASE_PAUSE_MS;
+    const pauseMs = !busy ? idlePollMs : blocked ? blockedPollMs : busyPollMs;
+    return Math.min(pauseMs, this.#lanes.waitMs(performance.now()) ?? pauseMs);
+  }
+
+  /** A look that costs a tenth of a claim; true when the database does not answer, so that the claim tells. */
+  async #hasNew(): Promise<boolean> {
+    this.#launch();
+    try {
+      return await hasPending(this.deps.db, this.deps.openDays.days, this.#lanes.claimed());
+    } catch {
+      return true;
     }
   }
 
@@ -133,7 +155,7 @@ export class ShardDispatcher {
     try {
       if (this.#sleeping) await openDays.refresh();
       else await openDays.refreshIfOld();
-      if (this.#sleeping && openDays.none) return { fenced: false, deliveries: [] };
+      if (this.#sleeping && openDays.none) return NOTHING;
       const claimed = this.#lanes.claimed();
       const rooms = this.#lanes.rooms();
       const claim = await claimDeliveries(db, {

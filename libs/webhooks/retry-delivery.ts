@@ -1,4 +1,5 @@
 import { AppError } from '../core/errors';
+import type { Database } from '../db/database';
 import { drainRetries } from '../db/deliveries-claims';
 import { readDelivery, type DeliveryToSend } from '../db/deliveries.repo';
 import { writeResults, type DeliveryResult, type ProbePolicy } from '../db/delivery-results.repo';
@@ -45,10 +46,18 @@ export async function retryDelivery(
       SLOT_WAIT_MS * (1 + Math.random()),
     );
   try {
+    await refuseWhenMoved(deps.db, delivery);
     return concluded(delivery, await attemptAndWrite(deps, delivery), deps.scheduleS.length + 1);
   } finally {
     await releaseRetrySlot(deps.db, delivery.endpointId, slot, delivery.id);
   }
+}
+
+/** With the slot in hand nobody else takes the row: a recovery may have given it to the dispatcher just before. */
+async function refuseWhenMoved(db: Database, delivery: DeliveryToSend): Promise<void> {
+  const now = await readDelivery(db, delivery.id);
+  if (now?.status !== 'retrying' || now.attempts !== delivery.attempts)
+    throw later(delivery, 'it moved on', BUSY_MS);
 }
 
 /** Null when nothing was written: the attempt was ended, or another one was faster. */

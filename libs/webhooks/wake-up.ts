@@ -8,8 +8,8 @@ export class WakeUp {
     this.#end?.();
   }
 
-  /** Resolves after `ms` or at a ring. One waiter at a time. */
-  async wait(ms: number): Promise<void> {
+  /** Resolves after `ms` (false) or at a ring (true). One waiter at a time. */
+  async wait(ms: number): Promise<boolean> {
     if (!this.#rung)
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, ms);
@@ -19,6 +19,8 @@ export class WakeUp {
         };
       });
     this.#end = null;
+    const rung = this.#rung;
     this.#rung = false;
+    return rung;
   }
 }
