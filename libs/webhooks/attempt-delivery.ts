@@ -118,6 +118,6 @@ const headersOf = (
     eventId: delivery.eventId,
     timestampS: Math.floor(at.getTime() / 1000),
     body,
-    secrets: secrets.secretsOf(delivery.endpointId, delivery.endpoint),
+    secrets: secrets.keysOf(delivery.endpointId, delivery.endpoint),
   }),
 });
