@@ -1,3 +1,5 @@
+import { DrizzleQueryError } from 'drizzle-orm';
+
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
 const ORDER: Readonly<Record<LogLevel, number>> = { debug: 10, info: 20, warn: 30, error: 40 };
@@ -39,6 +41,8 @@ export class Logger {
 
 function describe(value: unknown): unknown {
   if (!(value instanceof Error)) return value;
+  // drizzle's own message repeats the statement with its values, which may be health data: PostgreSQL's is taken.
+  if (value instanceof DrizzleQueryError) return describe(value.cause ?? new Error('query failed'));
   const code = 'code' in value ? { code: value.code } : {};
   return {
     name: value.name,

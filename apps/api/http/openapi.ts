@@ -59,7 +59,7 @@ function withProblems(document: OpenAPIObject): OpenAPIObject {
     },
   };
   for (const item of Object.values(document.paths)) {
-    for (const operation of [item.get, item.post, item.delete]) {
+    for (const operation of [item.get, item.post, item.patch, item.delete]) {
       if (operation) operation.responses['default'] = { $ref: '#/components/responses/Problem' };
     }
   }

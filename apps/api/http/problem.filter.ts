@@ -2,7 +2,6 @@ import { Catch, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common'
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { FAILURES, type AppError } from '../../../libs/core/errors';
 import type { Logger } from '../../../libs/telemetry/logger';
-import { loggable } from './loggable';
 import { PROBLEM_MEDIA_TYPE, problemOf } from './problem.schema';
 import { toAppError } from './to-app-error';
 
@@ -39,7 +38,7 @@ export class ProblemFilter implements ExceptionFilter {
       route: request.routeOptions?.url ?? null,
       code,
       detail: message,
-      ...(who === 'us' && cause !== undefined ? { cause: loggable(cause) } : {}),
+      ...(who === 'us' && cause !== undefined ? { cause } : {}),
     });
   }
 }

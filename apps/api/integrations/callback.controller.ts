@@ -12,7 +12,6 @@ import { findIntegration, notePendingFailure } from '../../../libs/db/integratio
 import type { Logger } from '../../../libs/telemetry/logger';
 import { Public } from '../auth/public.decorator';
 import { documented } from '../http/answers';
-import { loggable } from '../http/loggable';
 import { PROBLEM_MEDIA_TYPE, problemOf } from '../http/problem.schema';
 import { toAppError } from '../http/to-app-error';
 import { DATABASE, LOGGER, RUNTIMES } from '../injection-tokens';
@@ -84,7 +83,7 @@ export class CallbackController {
     this.logger[FAILURES[failure.code].who === 'us' ? 'error' : 'info']('connect failed', {
       integrationId,
       code: failure.code,
-      cause: loggable(failure.cause),
+      cause: failure.cause,
     });
     await notePendingFailure(this.db, integrationId, failure.code);
     const integration = await findIntegration(this.db, integrationId);
