@@ -6,12 +6,22 @@ export type Database = PostgresJsDatabase & { $client: postgres.Sql };
 /** A transaction, or the database itself where no transaction is needed. */
 export type Executor = Pick<Database, 'select' | 'insert' | 'update' | 'delete' | 'execute'>;
 
-/** One pool per process. `applicationName` shows in pg_stat_activity. */
-export function openDatabase(url: string, poolSize: number, applicationName: string): Database {
+/**
+ * One pool per process. `applicationName` shows in pg_stat_activity; `planner` are PostgreSQL settings of its connections.
+ * After a restart of PostgreSQL every connection tries again at once: the driver's own pauses grow with each connection of
+ * the pool that broke, up to 20 s.
+ */
+export function openDatabase(
+  url: string,
+  poolSize: number,
+  applicationName: string,
+  planner: Readonly<Record<string, string>> = {},
+): Database {
   const client = postgres(url, {
     max: poolSize,
     idle_timeout: 60,
-    connection: { application_name: applicationName },
+    backoff: () => 0.1 + Math.random() * 0.2,
+    connection: { application_name: applicationName, ...planner },
     onnotice: () => undefined,
   });
   return drizzle(client);
