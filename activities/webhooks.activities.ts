@@ -158,6 +158,7 @@ export class WebhookDeliveryActivities implements WebhookActivities, OnApplicati
       {
         url: this.config.DATABASE_DIRECT_URL ?? this.config.DATABASE_URL,
         onWake: () => {
+          this.#retries.metrics.woken();
           for (const wake of this.#wakes) wake.ring();
         },
         onError: (error) => this.logger.warn('wake-ups are not heard; polling goes on', { error }),

@@ -17,7 +17,7 @@ import { newWebhookSecret } from '../libs/webhooks/signing';
 
 /** Partners may receive its records (the connector's policy says `reExport`). */
 const PROVIDER: ProviderId = 'google_health';
-export const EVENT_TYPE = 'weight.created';
+export const EVENT_TYPE = 'weight.created' as const;
 
 /** One endpoint of an app of its own, and the users whose events go to it alone. */
 export interface Target {

@@ -41,6 +41,7 @@ export interface EndpointToSend {
   payload: 'thin' | 'full';
   status: EndpointStatus;
   health: EndpointHealth;
+  consecutiveFailures: number;
   fifo: boolean;
   ratePerS: number | null;
   draining: boolean;
@@ -70,6 +71,7 @@ export interface DeliveryRow extends Record<string, unknown> {
   payload: 'thin' | 'full';
   endpoint_status: EndpointStatus;
   health: EndpointHealth;
+  consecutive_failures: number;
   fifo: boolean;
   rate_per_s: number | null;
   draining: boolean;
@@ -82,7 +84,7 @@ export const DELIVERY_COLUMNS: SQL = sql`
   greatest(0, coalesce(extract(epoch from d.next_at - clock_timestamp()) * 1000, 0))::float8 as wait_ms,
   (extract(epoch from clock_timestamp() - d.queued_at) * 1000)::float8 as queued_for_ms,
   ev.type, ev.user_id, ev.integration_id, ev.provider, ev.stream, ev.seq, ev.data, ev.occurred_at,
-  e.url, e.secret_sealed, e.headers_sealed, e.payload, e.status as endpoint_status, e.health, e.fifo, e.rate_per_s,
+  e.url, e.secret_sealed, e.headers_sealed, e.payload, e.status as endpoint_status, e.health, e.consecutive_failures, e.fifo, e.rate_per_s,
   case when e.previous_secret_until > clock_timestamp() then e.previous_secret_sealed end as previous_secret_sealed,
   e.draining, g.scopes as grant_scopes`;
 
@@ -111,6 +113,7 @@ export const deliveryOf = (row: DeliveryRow): DeliveryToSend => ({
     payload: row.payload,
     status: row.endpoint_status,
     health: row.health,
+    consecutiveFailures: row.consecutive_failures,
     fifo: row.fifo,
     ratePerS: row.rate_per_s,
     draining: row.draining,

@@ -4,6 +4,7 @@ import { arrayLiteral } from './array-literal';
 import { executePrepared, type Database, type Executor } from './database';
 import { FIRST_ATTEMPT_WITHIN, isLate, RETRY_WITHIN } from './delivery-lateness';
 import { announceDisabled } from './endpoint-disable.repo';
+import { judged, type ProbePolicy } from './endpoint-health';
 import { wakeDispatchers } from './wake-dispatchers';
 
 /** How the row stands after an attempt, or without one when it was cancelled. */
@@ -15,6 +16,8 @@ export interface DeliveryResult {
   retryInMs: number | null;
   /** The endpoint answered 410 Gone: it is disabled. */
   endpointGone: boolean;
+  /** The endpoint had failures behind it when the delivery was read, so that its health must be judged anew. */
+  endpointTroubled: boolean;
   /** The attempt that was made; null when nothing was sent. */
   attempt: AttemptRecord | null;
 }
@@ -26,14 +29,6 @@ interface AttemptRecord {
   statusCode: number | null;
   error: string | null;
   responseExcerpt: string | null;
-}
-
-/** When an endpoint counts as degraded and how often it is probed then. */
-export interface ProbePolicy {
-  degradedAfterFailures: number;
-  /** The time to the first probe; it doubles with each failed one. */
-  firstProbeMs: number;
-  maxProbeMs: number;
 }
 
 export interface WrittenResults {
@@ -86,6 +81,7 @@ async function write(
     error: r.attempt?.error ?? null,
     response_excerpt: r.attempt?.responseExcerpt ?? null,
   }));
+  const smooth = results.every((r) => r.status === 'delivered' && !r.endpointTroubled);
   const days = arrayLiteral([...new Set(rows.map((r) => r.day))]);
   // Named for the planner as well: a partition without statistics would be read from end to end.
   const ids = arrayLiteral(rows.map((r) => r.id));
@@ -111,7 +107,7 @@ async function write(
         delivered_at = coalesce(d.delivered_at, case when r.status = 'delivered' then clock_timestamp() end),
         late = d.late or case
           when r.started_at is null then false
-          when d.attempts = 0 then ${isLate(sql`r.started_at`, sql`d.created_at`, FIRST_ATTEMPT_WITHIN)}
+          when d.attempts = 0 then ${isLate(sql`r.started_at`, sql`d.queued_at`, FIRST_ATTEMPT_WITHIN)}
           when d.next_at is not null then ${isLate(sql`r.started_at`, sql`d.next_at`, RETRY_WITHIN)}
           else false end,
         next_at = clock_timestamp() + r.retry_in_ms * interval '1 millisecond',
@@ -122,41 +118,10 @@ async function write(
         and d.status in (${from}, 'cancelled', 'paused')
         and (r.number is null or d.attempts = r.number - 1)
       returning d.id
-    ), outcome as (
-      select endpoint_id as id, count(*) filter (where error is null) as good,
-        count(*) filter (where error is not null) as bad, bool_or(gone) as gone
-      from results
-      where number is not null and id in (select delivery_id from tried)
-      group by endpoint_id
-    ), before as (
-      select e.id, e.health, o.good, o.bad, o.gone, e.consecutive_failures + o.bad as failures,
-        e.health = 'healthy' and e.status = 'enabled' and (o.gone
-          or o.good = 0 and e.consecutive_failures + o.bad >= ${probes.degradedAfterFailures}::int) as holds
-      from endpoints e join outcome o using (id)
-      where o.bad > 0 or e.consecutive_failures > 0 or e.health = 'degraded'
-    ), judged as (
-      update endpoints e set
-        consecutive_failures = case when b.good > 0 then 0 else b.failures end,
-        failing_since = case when b.good > 0 then null else coalesce(e.failing_since, clock_timestamp()) end,
-        health = case when b.good > 0 then 'healthy'
-          when b.failures >= ${probes.degradedAfterFailures}::int then 'degraded' else e.health end,
-        probes = case when b.good > 0 then 0 when b.failures >= ${probes.degradedAfterFailures}::int then e.probes + 1 else 0 end,
-        next_probe_at = case
-          when b.good = 0 and b.failures >= ${probes.degradedAfterFailures}::int then clock_timestamp() + interval '1 millisecond'
-            * least(${probes.firstProbeMs}::float8 * power(2, least(e.probes, 20)), ${probes.maxProbeMs}::float8) end,
-        held_from = case when b.holds then clock_timestamp() else e.held_from end,
-        held_until = case when b.holds then null
-          when b.good > 0 and e.health = 'degraded' and e.status = 'enabled' then clock_timestamp() else e.held_until end,
-        draining = e.draining or (b.good > 0 and e.health = 'degraded'),
-        status = case when b.gone then 'disabled' else e.status end,
-        status_reason = case when b.gone then 'endpoint_gone' else e.status_reason end,
-        disabled_at = case when b.gone and e.status <> 'disabled' then clock_timestamp() else e.disabled_at end
-      from before b where b.id = e.id
-      returning e.id, b.health = 'degraded' and b.good > 0 as recovered, b.gone
-    )
+    )${smooth ? sql`` : judged(probes)}
     select coalesce((select array_agg(id) from taken), '{}') as written,
-      coalesce((select array_agg(id) from judged where recovered), '{}') as recovered,
-      coalesce((select array_agg(id) from judged where gone), '{}') as gone`,
+      ${smooth ? sql`'{}'::text[]` : sql`coalesce((select array_agg(id) from judged where recovered), '{}')`} as recovered,
+      ${smooth ? sql`'{}'::text[]` : sql`coalesce((select array_agg(id) from judged where gone), '{}')`} as gone`,
   );
   return answer!;
 }

@@ -3,6 +3,7 @@ import { idDay } from '../core/ids';
 import type { ProviderId, StreamName } from '../core/providers';
 import { STREAM_SCOPE } from '../core/scopes';
 import { arrayLiteral } from './array-literal';
+import type { EventType } from '../webhooks/event-types';
 import { executePrepared, type Executor } from './database';
 
 export interface EventOwner {
@@ -16,7 +17,7 @@ export interface EventOwner {
 export interface NewEvent {
   id: string;
   /** `<stream>.<created|updated|deleted>`, `integration.*` or `sync.completed`. */
-  type: string;
+  type: EventType;
   stream: StreamName | null;
   recordCount: number;
   /** The event's `data`; never a token. */
@@ -24,8 +25,8 @@ export interface NewEvent {
 }
 
 /**
- * Appends events and their deliveries inside the caller's transaction. A delivery is made for each endpoint that is not
- * disabled, that asked for the type and the user, and whose app has a live grant of the user that covers the stream
+ * Appends events and their deliveries inside the caller's transaction. A delivery is made for each endpoint, paused and
+ * disabled ones too, that asked for the type and the user, and whose app has a live grant of the user that covers the stream
  * (design §8 "Whose"). Must be the last statement before COMMIT: it takes the user's sequence row. An event id that
  * exists is left alone (its number is skipped then). Answers how many deliveries were made; when there are any, call `wakeDispatchers` after COMMIT.
  */
@@ -84,7 +85,7 @@ export async function appendEvents(
 export interface AppEvent {
   id: string;
   appId: string;
-  type: string;
+  type: EventType;
   data: Readonly<Record<string, unknown>>;
 }
 

@@ -62,7 +62,7 @@ function isCovered(delivery: DeliveryToSend, reExport: (provider: ProviderId) =>
 }
 
 const resultOf = (
-  { id, endpointId }: Pick<DeliveryToSend, 'id' | 'endpointId'>,
+  { id, endpointId, endpoint }: DeliveryToSend,
   status: DeliveryResult['status'],
 ): DeliveryResult => ({
   deliveryId: id,
@@ -70,6 +70,7 @@ const resultOf = (
   status,
   retryInMs: null,
   endpointGone: false,
+  endpointTroubled: endpoint.consecutiveFailures > 0 || endpoint.health !== 'healthy',
   attempt: null,
 });
 

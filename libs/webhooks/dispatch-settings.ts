@@ -34,7 +34,7 @@ export const DISPATCH_SETTINGS: DispatchSettings = {
   claimed: 1_000,
   claimedPerEndpoint: 256,
   claimValidMs: 2_000,
-  ackDelayMs: 20,
+  ackDelayMs: 30,
   busyPollMs: 5,
   busyForMs: 2_000,
   idlePollMs: 1_000,

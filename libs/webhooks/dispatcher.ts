@@ -11,7 +11,8 @@ import {
   type DispatchShard,
 } from '../db/deliveries-claims';
 import type { DeliveryToSend } from '../db/deliveries.repo';
-import { writeResults, type DeliveryResult, type ProbePolicy } from '../db/delivery-results.repo';
+import { writeResults, type DeliveryResult } from '../db/delivery-results.repo';
+import type { ProbePolicy } from '../db/endpoint-health';
 import type { Logger } from '../telemetry/logger';
 import { AckBuffer } from './ack-buffer';
 import type { DispatchSettings } from './dispatch-settings';
@@ -170,6 +171,7 @@ export class ShardDispatcher {
       if (claim.fenced) return claim;
       this.#lanes.sweep();
       const now = performance.now();
+      this.deps.metrics.claimed(claim.deliveries.length);
       for (const delivery of claim.deliveries) this.#lanes.claim(delivery, now);
       this.#counts.lagMs = Math.max(0, ...claim.deliveries.map((d) => d.queuedForMs));
       this.#endDrains(claim.deliveries, rooms);
@@ -282,5 +284,6 @@ const ownFault = ({ id, endpointId }: DeliveryToSend): DeliveryResult => ({
   status: 'retrying',
   retryInMs: OWN_FAULT_RETRY_MS,
   endpointGone: false,
+  endpointTroubled: false,
   attempt: null,
 });

@@ -1,4 +1,4 @@
-import type { ProbePolicy } from '../db/delivery-results.repo';
+import type { ProbePolicy } from '../db/endpoint-health';
 
 const DEGRADED_AFTER_FAILURES = 10;
 const DEFAULT_PROBE_MS = 5_000;

@@ -57,6 +57,7 @@ const result = (
   status,
   retryInMs: status === 'retrying' ? 60_000 : null,
   endpointGone: false,
+  endpointTroubled: true,
   attempt: {
     number,
     startedAt: new Date(),
@@ -198,7 +199,7 @@ test('late is what came after the promised time, unless the endpoint was held th
   const lateOf = async (id: string) =>
     (await t.db.execute<{ late: boolean }>(sql`select late from deliveries where id = ${id}`))[0]!.late;
   await t.db.execute(
-    sql`update deliveries set created_at = clock_timestamp() - interval '61 seconds' where id <> ${quick!.id}`,
+    sql`update deliveries set queued_at = clock_timestamp() - interval '61 seconds' where id <> ${quick!.id}`,
   );
   await write([result(slow!, 'delivered'), result(quick!, 'delivered')]);
   expect([await lateOf(slow!.id), await lateOf(quick!.id)]).toEqual([true, false]);

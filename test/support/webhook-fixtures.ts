@@ -50,7 +50,7 @@ export async function publish(
 ): Promise<string[]> {
   const events = Array.from({ length: count }, () => ({
     id: newId('event'),
-    type: 'weight.created',
+    type: 'weight.created' as const,
     stream: 'weight' as const,
     recordCount: 1,
     data: {

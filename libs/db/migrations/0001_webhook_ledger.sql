@@ -175,6 +175,8 @@ CREATE INDEX "deliveries_retrying" ON "deliveries" USING btree ("endpoint_id","n
 --> statement-breakpoint
 CREATE INDEX "deliveries_handed_over" ON "deliveries" USING btree ("next_at") WHERE handed_over
 --> statement-breakpoint
+CREATE INDEX "deliveries_not_sent" ON "deliveries" USING btree ("endpoint_id","event_id") WHERE status in ('failed', 'cancelled', 'paused')
+--> statement-breakpoint
 -- What no partition covers still has a place; `webhook_default_partition_rows` tells, and the maintenance moves it.
 CREATE TABLE "events_default" PARTITION OF "events" DEFAULT
 --> statement-breakpoint

@@ -168,6 +168,9 @@ export const deliveries = pgTable(
     index('deliveries_retrying')
       .on(t.endpointId, t.nextAt)
       .where(sql`status = 'retrying'`),
+    index('deliveries_not_sent')
+      .on(t.endpointId, t.eventId)
+      .where(sql`status in ('failed', 'cancelled', 'paused')`),
     index('deliveries_handed_over')
       .on(t.nextAt)
       .where(sql`handed_over`),
