@@ -6,13 +6,16 @@ import {
 } from '@temporalio/client';
 import type { SearchAttributePair } from '@temporalio/common';
 
-/** One system job that runs every 60 s. */
+/** One system job. */
 export interface ScheduleSpec {
   scheduleId: string;
   workflowType: string;
   workflowId: string;
   taskQueue: string;
   args: unknown[];
+  everyMs: number;
+  /** The first run starts when the Schedule is made, not one interval later. */
+  startsAtOnce?: boolean;
   searchAttributes?: SearchAttributePair[];
 }
 
@@ -21,8 +24,9 @@ const CATCHUP_WINDOW_MS = 120_000;
 
 const optionsOf = (spec: ScheduleSpec): ScheduleOptions => ({
   scheduleId: spec.scheduleId,
-  spec: { intervals: [{ every: 60_000 }] },
+  spec: { intervals: [{ every: spec.everyMs }] },
   policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: CATCHUP_WINDOW_MS },
+  ...(spec.startsAtOnce === true ? { state: { triggerImmediately: true } } : {}),
   action: {
     type: 'startWorkflow',
     workflowType: spec.workflowType,

@@ -17,7 +17,12 @@ export const disconnectWorkflowId = (integrationId: string): string => `disconne
 export const syncDispatchScheduleId = (shard: number): string => `dispatch-syncs-${shard}`;
 export const syncDispatchWorkflowId = (shard: number): string => `dispatch-syncs:${shard}`;
 export const webhookDispatchWorkflowId = (shard: number): string => `dispatch-webhooks:${shard}`;
+export const MAINTAIN_WEBHOOKS_ID = 'maintain-webhooks';
 export const deliveryActivityId = (deliveryId: string): string => `deliver:${deliveryId}`;
+export const replayWorkflowId = (replayId: string): string => `replay:${replayId}`;
+
+/** The type of the standalone activities that retry failing deliveries. */
+export const DELIVERY_ACTIVITY = 'deliverWebhook';
 
 /** Workflow types, as the client starts them by name. */
 export const WORKFLOWS = {
@@ -25,6 +30,8 @@ export const WORKFLOWS = {
   disconnectIntegration: 'disconnectIntegration',
   dispatchSyncs: 'dispatchSyncs',
   dispatchWebhooks: 'dispatchWebhooks',
+  maintainWebhooks: 'maintainWebhooks',
+  replayEndpoint: 'replayEndpoint',
 } as const;
 
 export type SyncTrigger = 'schedule' | 'user' | 'connect' | 'inbound';
@@ -220,4 +227,54 @@ export interface WebhookDispatchInput {
 export interface WebhookActivities {
   dispatchWebhooks(input: WebhookDispatchInput): Promise<{ attempted: number }>;
   deliverWebhook(input: { deliveryId: string }): Promise<{ status: 'delivered' | 'cancelled' }>;
+}
+
+/** What a maintenance did; days are UTC, `YYYY-MM-DD`. */
+export interface WebhookMaintenance {
+  made: string[];
+  movedRows: number;
+  dropped: string[];
+  /** Old days that stay because a delivery of theirs is open. */
+  keptOpen: string[];
+}
+
+/** On the ops queue. */
+export interface WebhookMaintenanceActivities {
+  maintainWebhookPartitions(): Promise<WebhookMaintenance>;
+}
+
+export interface ReplayInput {
+  replayId: string;
+  endpointId: string;
+}
+
+/** Start options of a replay; starting it again joins the running one. */
+export const replayStartOptions = (input: ReplayInput) => ({
+  taskQueue: CORE_QUEUE,
+  workflowId: replayWorkflowId(input.replayId),
+  workflowIdConflictPolicy: 'USE_EXISTING' as const,
+  args: [input] as [ReplayInput],
+  priority: { priorityKey: 3, fairnessKey: input.endpointId },
+  staticSummary: `replay to ${input.endpointId}`,
+  typedSearchAttributes: [searchAttribute('EndpointId', input.endpointId)],
+});
+
+/** Counts of the replay so far, not of one batch. */
+export interface ReplayBatch {
+  /** `running`: there is more. */
+  status: 'running' | 'completed' | 'cancelled' | 'failed';
+  scanned: number;
+  queued: number;
+  /** The time of the last event that was looked at, ISO 8601; null before the first. */
+  cursorAt: string | null;
+  /** Wait so long before the next batch: enough deliveries are pending, or the endpoint is paused. */
+  waitMs: number;
+}
+
+export const replayProgressQuery = defineQuery<ReplayBatch>('replayProgress');
+
+/** On the ops queue. Both may be repeated: the replay's row says where it goes on. */
+export interface ReplayActivities {
+  queueReplayBatch(input: { replayId: string }): Promise<ReplayBatch>;
+  cancelReplay(input: { replayId: string }): Promise<void>;
 }

@@ -10,6 +10,8 @@ import { IntegrationLifecycleActivities } from '../../activities/lifecycle.activ
 import { SyncBookkeepingActivities } from '../../activities/sync-bookkeeping.activities';
 import { SyncDispatchActivity } from '../../activities/sync-dispatch.activities';
 import { SyncStreamActivities } from '../../activities/sync-stream.activities';
+import { WebhookReplayActivities } from '../../activities/webhook-replay.activities';
+import { WebhookMaintenanceActivity } from '../../activities/webhook-maintenance.activities';
 import { WebhookDeliveryActivities } from '../../activities/webhooks.activities';
 import type { Config } from '../../libs/config/config';
 import { CONNECTORS } from '../../libs/connectors/registry';
@@ -41,6 +43,8 @@ export class TemporalWorkerHost implements OnApplicationBootstrap, BeforeApplica
     @Inject(SyncStreamActivities) private readonly streams: SyncStreamActivities,
     @Inject(IntegrationLifecycleActivities) private readonly lifecycle: IntegrationLifecycleActivities,
     @Inject(SyncDispatchActivity) private readonly syncDispatch: SyncDispatchActivity,
+    @Inject(WebhookReplayActivities) private readonly replays: WebhookReplayActivities,
+    @Inject(WebhookMaintenanceActivity) private readonly maintenance: WebhookMaintenanceActivity,
     @Inject(WebhookDeliveryActivities) private readonly webhooks: WebhookDeliveryActivities,
   ) {}
 
@@ -58,6 +62,8 @@ export class TemporalWorkerHost implements OnApplicationBootstrap, BeforeApplica
           this.#queue(OPS_QUEUE, {
             ...boundMethods(this.lifecycle, ['closeIntegration', 'stopSync']),
             ...boundMethods(this.syncDispatch, ['dispatchDueSyncs']),
+            ...boundMethods(this.maintenance, ['maintainWebhookPartitions']),
+            ...boundMethods(this.replays, ['queueReplayBatch', 'cancelReplay']),
           }),
         ),
       ),

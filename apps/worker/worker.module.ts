@@ -6,6 +6,8 @@ import { SyncBookkeepingActivities } from '../../activities/sync-bookkeeping.act
 import { SyncDispatchActivity } from '../../activities/sync-dispatch.activities';
 import { SyncStreamActivities } from '../../activities/sync-stream.activities';
 import { TokenCustody } from '../../activities/token-custody';
+import { WebhookMaintenanceActivity } from '../../activities/webhook-maintenance.activities';
+import { WebhookReplayActivities } from '../../activities/webhook-replay.activities';
 import { WebhookDeliveryActivities } from '../../activities/webhooks.activities';
 import { loadConfig, type Config } from '../../libs/config/config';
 import { loadRuntimes } from '../../libs/connectors/runtime';
@@ -43,6 +45,8 @@ import { TemporalWorkerHost } from './temporal-worker-host';
     SyncDispatchActivity,
     IntegrationLifecycleActivities,
     WebhookDeliveryActivities,
+    WebhookMaintenanceActivity,
+    WebhookReplayActivities,
     TemporalWorkerHost,
     HealthServer,
   ],

@@ -83,6 +83,11 @@ export const configSchema = z.object({
     .max(64)
     .default(1)
     .describe('webhook dispatchers; endpoints are hashed over them'),
+  WEBHOOK_RETENTION_DAYS: positiveInt
+    .min(35)
+    .max(3_650)
+    .default(35)
+    .describe('days that events, deliveries and attempts are kept; days with open deliveries stay longer'),
   SYNC_SHARDS: positiveInt
     .max(64)
     .default(4)

@@ -8,3 +8,9 @@ function sqlStateOf(error: unknown): string | null {
 
 /** 23505: another row has this unique value. */
 export const isUniqueViolation = (error: unknown): boolean => sqlStateOf(error) === '23505';
+
+/** 55P03: a lock could not be had within lock_timeout. */
+export const isLockTimeout = (error: unknown): boolean => sqlStateOf(error) === '55P03';
+
+/** 23514, here: the DEFAULT partition holds rows of the partition that is attached. */
+export const isPartitionConflict = (error: unknown): boolean => sqlStateOf(error) === '23514';
