@@ -1,8 +1,11 @@
 import { createServer, type Server } from 'node:http';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { register, collectDefaultMetrics } from 'prom-client';
-import { CONFIG } from '../../activities/injection-tokens';
+import { CONFIG, DATABASE, LOGGER } from '../../activities/injection-tokens';
 import type { Config } from '../../libs/config/config';
+import type { Database } from '../../libs/db/database';
+import type { Logger } from '../../libs/telemetry/logger';
+import { observeWebhookLedger } from '../../libs/webhooks/ledger-metrics';
 import { TemporalWorkerHost } from './temporal-worker-host';
 
 /** `GET /health` (the process lives), `/ready` (every worker polls) and `/metrics`; nothing else. */
@@ -12,11 +15,14 @@ export class HealthServer implements OnApplicationBootstrap, OnApplicationShutdo
 
   constructor(
     @Inject(CONFIG) private readonly config: Config,
+    @Inject(DATABASE) private readonly db: Database,
+    @Inject(LOGGER) private readonly logger: Logger,
     @Inject(TemporalWorkerHost) private readonly host: TemporalWorkerHost,
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
     collectDefaultMetrics();
+    observeWebhookLedger(register, this.db, this.logger);
     const server = createServer((request, response) => {
       const answer = (status: number, type: string, body: string) =>
         response.writeHead(status, { 'content-type': type }).end(body);
