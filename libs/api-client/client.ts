@@ -2,7 +2,7 @@ import type { components, paths } from './schema';
 
 type Problem = components['schemas']['Problem'];
 
-type Method = 'get' | 'post' | 'delete';
+type Method = 'get' | 'post' | 'patch' | 'delete';
 type PathsWith<M extends Method> = {
   [P in keyof paths]: paths[P] extends Record<M, object> ? P : never;
 }[keyof paths];

@@ -1,39 +1,134 @@
 import { z } from 'zod';
-import type { DeliveryWithAttempts, Endpoint } from '../../../libs/db/endpoints.repo';
+import { MAX_OPEN_COUNT } from '../../../libs/db/endpoints.repo';
+import { endpointHeadersSchema } from '../../../libs/webhooks/endpoint-headers';
 import { isEventTypePattern } from '../../../libs/webhooks/event-types';
-import { instant, iso, isoOrNull, pageOf, pageQuery, text } from '../http/wire';
+import { webhookKey } from '../../../libs/webhooks/signing';
+import { idOf, instant, pageOf, pageQuery, text } from '../http/wire';
 import { failureCode } from '../integrations/integrations.schema';
 
-const payload = z.enum(['thin', 'full']);
+const MAX_USERS = 1_000;
+/** First attempts per second an endpoint may ask for. */
+export const MAX_RATE_PER_S = 1_000;
+const MAX_OVERLAP_S = 7 * 24 * 60 * 60;
+
+const payload = z.enum(['thin', 'full']).describe('thin: ids and versions; full: the records as well');
+
+function isWebhookSecret(text: string): boolean {
+  try {
+    webhookKey(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const secret = z
+  .string()
+  .refine(isWebhookSecret, { message: 'must be `whsec_` followed by 24–64 bytes in base64' })
+  .describe('`whsec_` and 24–64 bytes in base64; made by us when left out');
+
+const settings = {
+  url: z.string().max(2048).describe('https; plain http only for loopback in development'),
+  description: text(500).describe('for people'),
+  eventTypes: z
+    .array(
+      z.string().max(100).refine(isEventTypePattern, {
+        message:
+          'must be an event type, `<stream>.*`, `integration.*` or `*`; GET /v1/webhooks/event-types lists them',
+      }),
+    )
+    .min(1)
+    .max(100),
+  userIds: z
+    .array(idOf('user'))
+    .min(1, 'must name a user; for all users that granted leave it out or null')
+    .max(MAX_USERS)
+    .describe('only events of these users, who must have granted your app access'),
+  payload,
+  fifo: z
+    .boolean()
+    .describe("one delivery at a time, in the order of the users' events; a failed one holds up the rest"),
+  ratePerS: z.int().min(1).max(MAX_RATE_PER_S).describe('first attempts per second'),
+  headers: endpointHeadersSchema.describe('sent with every webhook, e.g. `Authorization`; never shown again'),
+};
 
 export const createEndpointBody = z
   .strictObject({
-    url: z.string().max(2048).describe('https; plain http only for loopback in development'),
-    eventTypes: z
-      .array(
-        z.string().max(100).refine(isEventTypePattern, {
-          message: 'must be an event type, `<stream>.*`, `integration.*` or `*`',
-        }),
-      )
-      .min(1)
-      .max(100)
-      .default(['*']),
-    payload: payload.default('thin').describe('thin: ids and versions; full: the records as well'),
-    description: text(500).optional(),
+    url: settings.url,
+    description: settings.description.optional(),
+    eventTypes: settings.eventTypes.default(['*']),
+    userIds: settings.userIds.optional(),
+    payload: payload.default('thin'),
+    fifo: settings.fifo.default(false),
+    ratePerS: settings.ratePerS.optional(),
+    headers: settings.headers.optional(),
+    secret: secret.optional(),
+    handshake: z
+      .boolean()
+      .default(false)
+      .describe(
+        'ask the endpoint first, as CloudEvents web hooks do (OPTIONS with `WebHook-Request-Origin`)',
+      ),
   })
   .meta({ id: 'CreateEndpoint' });
 
+export const updateEndpointBody = z
+  .strictObject({
+    url: settings.url.optional(),
+    description: settings.description.nullable().optional(),
+    eventTypes: settings.eventTypes.optional(),
+    userIds: settings.userIds.nullable().optional(),
+    payload: payload.optional(),
+    fifo: settings.fifo.optional(),
+    ratePerS: settings.ratePerS.nullable().optional(),
+    headers: settings.headers.nullable().optional(),
+  })
+  .refine((body) => Object.keys(body).length > 0, { message: 'give at least one field to change' })
+  .meta({ id: 'UpdateEndpoint', description: 'What is left out stays; null clears.' });
+
+export const rotateSecretBody = z
+  .strictObject({
+    overlapS: z
+      .int()
+      .min(0)
+      .max(MAX_OVERLAP_S)
+      .default(86_400)
+      .describe('how long the secret before signs too, in seconds'),
+    secret: secret.optional(),
+  })
+  .prefault({})
+  .meta({ id: 'RotateSecret' });
+
 export const listQuery = z.strictObject(pageQuery);
+
+const open = z.int().max(MAX_OPEN_COUNT);
 
 const fields = {
   id: z.string(),
   url: z.string(),
   description: z.string().nullable(),
   eventTypes: z.array(z.string()),
+  userIds: z.array(z.string()).nullable().describe('null: every user that granted'),
   payload,
+  fifo: z.boolean(),
+  ratePerS: z.int().nullable().describe('null: no limit of its own'),
+  headerNames: z.array(z.string()).describe('headers of your own; their values are not shown'),
   status: z.enum(['enabled', 'paused', 'disabled']),
-  reason: failureCode.nullable(),
+  reason: failureCode.nullable().describe('why it is disabled; null when your app asked for it'),
+  health: z.enum(['healthy', 'degraded']).describe('degraded: only probed until it answers 2xx again'),
+  consecutiveFailures: z.int(),
+  failingSince: instant.nullable().describe('the first failure since the last success'),
+  heldFrom: instant
+    .nullable()
+    .describe('since when deliveries wait, because it is paused, disabled or degraded'),
+  nextProbeAt: instant.nullable(),
+  pending: open.describe(`deliveries that wait for their first attempt, counted up to ${MAX_OPEN_COUNT}`),
+  retrying: open.describe(`deliveries that wait for a retry, counted up to ${MAX_OPEN_COUNT}`),
+  handshakeAt: instant.nullable().describe('when it last agreed to our webhooks'),
+  previousSecretUntil: instant.nullable().describe('until then the secret before signs too'),
   createdAt: instant,
+  updatedAt: instant,
+  disabledAt: instant.nullable(),
 };
 
 export const endpoint = z.strictObject(fields).meta({ id: 'Endpoint' });
@@ -45,55 +140,28 @@ export const createdEndpoint = z
   })
   .meta({ id: 'CreatedEndpoint' });
 
-export const delivery = z
+export const enabledEndpoint = z
   .strictObject({
-    id: z.string(),
-    eventId: z.string().describe('the `webhook-id` header'),
-    eventType: z.string(),
-    userId: z.string().nullable().describe('null for events about an app'),
-    seq: z.int().nullable(),
-    status: z.enum(['pending', 'retrying', 'paused', 'delivered', 'failed', 'cancelled']),
-    nextAttemptAt: instant.nullable(),
-    createdAt: instant,
-    completedAt: instant.nullable(),
-    attempts: z.array(
-      z.strictObject({
-        number: z.int(),
-        startedAt: instant,
-        durationMs: z.int(),
-        statusCode: z.int().nullable().describe('null when no HTTP answer came'),
-        error: z.string().nullable(),
-        responseExcerpt: z.string().nullable(),
-      }),
-    ),
+    ...fields,
+    waiting: open.describe('deliveries that were held; they go out by themselves, in order'),
+    replay: z
+      .strictObject({ from: instant, to: instant, todo: z.string() })
+      .nullable()
+      .describe(
+        'what to replay when the endpoint was disabled: deliveries that were given up do not go out again',
+      ),
   })
-  .meta({ id: 'Delivery' });
+  .meta({ id: 'EnabledEndpoint' });
 
-export const deliveryPage = pageOf(delivery, 'DeliveryPage');
+export const rotatedSecret = z
+  .strictObject({
+    secret: z.string().describe('the new `whsec_…`, shown this once'),
+    previousValidUntil: instant
+      .nullable()
+      .describe('until then the secret before signs too; null: no longer'),
+  })
+  .meta({ id: 'RotatedSecret' });
 
-export const endpointToWire = (row: Endpoint): z.infer<typeof endpoint> => ({
-  id: row.id,
-  url: row.url,
-  description: row.description,
-  eventTypes: row.eventTypes,
-  payload: row.payload,
-  status: row.status,
-  reason: row.statusReason,
-  createdAt: iso(row.createdAt),
-});
-
-export const deliveryToWire = (row: DeliveryWithAttempts): z.infer<typeof delivery> => ({
-  id: row.id,
-  eventId: row.eventId,
-  eventType: row.eventType,
-  userId: row.userId,
-  seq: row.seq,
-  status: row.status,
-  nextAttemptAt: isoOrNull(row.nextAt),
-  createdAt: iso(row.createdAt),
-  completedAt: isoOrNull(row.completedAt),
-  attempts: row.attempts.map(({ day: _day, deliveryId: _deliveryId, startedAt, ...attempt }) => ({
-    ...attempt,
-    startedAt: iso(startedAt),
-  })),
-});
+export const pingSent = z
+  .strictObject({ eventId: z.string(), deliveryId: z.string() })
+  .meta({ id: 'PingSent' });
