@@ -17,7 +17,9 @@ const OTHER_TYPES = {
   'endpoint.disabled': 'one of your endpoints was disabled; sent to the others',
 } as const;
 
-type EventType = `${StreamName}.${RecordChange}` | keyof typeof OTHER_TYPES;
+type RecordEventType = `${StreamName}.${RecordChange}`;
+export type OtherEventType = keyof typeof OTHER_TYPES;
+export type EventType = RecordEventType | OtherEventType;
 
 export interface EventTypeInfo {
   type: EventType;
@@ -36,16 +38,17 @@ export const EVENT_TYPES: readonly EventTypeInfo[] = [
     })),
   ),
   ...Object.entries(OTHER_TYPES).map(([type, description]) => ({
-    type: type as keyof typeof OTHER_TYPES,
+    type: type as OtherEventType,
     stream: null,
     description,
   })),
 ];
 
+export const findEventType = (text: string): EventTypeInfo | null =>
+  EVENT_TYPES.find(({ type }) => type === text) ?? null;
+
 const GROUPS = new Set(EVENT_TYPES.map(({ type }) => type.slice(0, type.indexOf('.'))));
 
 /** May this text stand in an endpoint's `eventTypes`: an exact type, `<word>.*` of a known group, or `*`? */
 export const isEventTypePattern = (text: string): boolean =>
-  text === '*' ||
-  EVENT_TYPES.some(({ type }) => type === text) ||
-  (text.endsWith('.*') && GROUPS.has(text.slice(0, -2)));
+  text === '*' || findEventType(text) !== null || (text.endsWith('.*') && GROUPS.has(text.slice(0, -2)));

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { expectKnownEvent } from './event-contract';
 
 interface ReceivedWebhook {
   headers: IncomingHttpHeaders;
@@ -13,11 +14,20 @@ export interface WebhookReceiver {
   received: ReceivedWebhook[];
   /** How the next requests are answered; 200 at first. */
   answer: (response: ServerResponse, webhook: ReceivedWebhook) => void;
+  /** @throws Error when a body did not fit the schema of its event type */
   close(): Promise<void>;
 }
 
-/** A partner's endpoint on loopback. */
+/** A partner's endpoint on loopback. Every body it gets is checked with the schema partners have. */
 export async function openReceiver(): Promise<WebhookReceiver> {
+  const unknown: unknown[] = [];
+  const check = (body: string): void => {
+    try {
+      expectKnownEvent(body);
+    } catch (error) {
+      unknown.push(error);
+    }
+  };
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -27,6 +37,7 @@ export async function openReceiver(): Promise<WebhookReceiver> {
         body: Buffer.concat(chunks).toString('utf8'),
         at: Date.now(),
       };
+      if (request.method === 'POST') check(webhook.body);
       receiver.received.push(webhook);
       receiver.answer(response, webhook);
     });
@@ -41,6 +52,7 @@ export async function openReceiver(): Promise<WebhookReceiver> {
       server.closeAllConnections();
       server.close();
       await once(server, 'close');
+      if (unknown.length > 0) throw unknown[0];
     },
   };
   return receiver;
