@@ -1,9 +1,11 @@
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { Context, getClient } from '@temporalio/activity';
+import type { Client } from '@temporalio/client';
 import type { Registry } from 'prom-client';
 import type { Dispatcher as HttpPool } from 'undici';
 import type { Config } from '../libs/config/config';
 import type { ProviderRuntime } from '../libs/connectors/runtime';
+import { AppError } from '../libs/core/errors';
 import type { ProviderId } from '../libs/core/providers';
 import { Sealer } from '../libs/crypto/sealer';
 import { closeDatabase, openDatabase, type Database } from '../libs/db/database';
@@ -11,6 +13,8 @@ import { markExecutionEnded } from '../libs/db/deliveries-hand-over';
 import { listenForWakes } from '../libs/db/wake-listener';
 import type { Logger } from '../libs/telemetry/logger';
 import { attemptDelivery } from '../libs/webhooks/attempt-delivery';
+import type { DeliveryExecutions } from '../libs/webhooks/delivery-executions';
+import { DeliverySweeper, type SweepSettings } from '../libs/webhooks/delivery-sweeper';
 import { DISPATCH_SETTINGS } from '../libs/webhooks/dispatch-settings';
 import { ShardDispatcher } from '../libs/webhooks/dispatcher';
 import { openEgress } from '../libs/webhooks/egress';
@@ -22,7 +26,9 @@ import { retryDelivery, type RetryDeps } from '../libs/webhooks/retry-delivery';
 import { WakeUp } from '../libs/webhooks/wake-up';
 import { WebhookMetrics } from '../libs/webhooks/webhook-metrics';
 import type { WebhookActivities, WebhookDispatchInput } from '../workflows/contract';
-import { CONFIG, DATABASE, LOGGER, METRICS, RUNTIMES } from './injection-tokens';
+import { CONFIG, DATABASE, EXECUTION_LINE, LOGGER, METRICS, RUNTIMES } from './injection-tokens';
+import { heedOperator } from './webhook-operator';
+import { restoreReplays } from './webhook-replay-restore';
 import { startRetryActivity } from './webhook-retry-start';
 import { isReachable, stopSignal } from './webhook-stop-signal';
 
@@ -42,7 +48,14 @@ export type WebhookConfig = Pick<
   | 'WEBHOOK_ALLOW_LOOPBACK'
   | 'WEBHOOK_PROXY_URL'
   | 'WEBHOOK_RETRY_SCHEDULE_S'
+  | 'WEBHOOK_DISABLE_AFTER_S'
 >;
+
+/** What the sweeper and the attempts use to tell and follow executions. */
+export interface ExecutionLine {
+  executionsOf: (client: Client) => DeliveryExecutions;
+  settings: SweepSettings;
+}
 
 /** First attempts of a shard, and one failing delivery's retries. */
 @Injectable()
@@ -61,6 +74,7 @@ export class WebhookDeliveryActivities implements WebhookActivities, OnApplicati
     @Inject(LOGGER) private readonly logger: Logger,
     @Inject(RUNTIMES) runtimes: ReadonlyMap<ProviderId, Pick<ProviderRuntime, 'policy'>>,
     @Inject(METRICS) metrics: Registry,
+    @Inject(EXECUTION_LINE) private readonly line: ExecutionLine,
   ) {
     this.#dispatchDb = openDatabase(
       config.DATABASE_DIRECT_URL ?? config.DATABASE_URL,
@@ -122,6 +136,7 @@ export class WebhookDeliveryActivities implements WebhookActivities, OnApplicati
     const ended = new AbortController();
     const stop = AbortSignal.any([stopSignal(context, client, ended.signal), this.#stopping.signal]);
     const handingOver = handOver.run(ended.signal);
+    const sweeping = this.#sweeper(client, openDays, shard).run(ended.signal);
     this.#wakes.add(wake);
     this.#listening ??= this.#listen();
     try {
@@ -129,16 +144,39 @@ export class WebhookDeliveryActivities implements WebhookActivities, OnApplicati
     } finally {
       this.#wakes.delete(wake);
       ended.abort();
-      await handingOver;
+      await Promise.all([handingOver, sweeping]);
       clearInterval(beat);
     }
   }
 
   /** Runs as a standalone activity, one per failing delivery. @throws AppError, see retryDelivery */
   async deliverWebhook(input: { deliveryId: string }): Promise<{ status: 'delivered' | 'cancelled' }> {
-    const answer = await retryDelivery(this.#retries, input.deliveryId);
-    await markExecutionEnded(this.db, input.deliveryId);
-    return answer;
+    const follow = { db: this.db, executions: this.line.executionsOf(getClient()) };
+    await heedOperator(follow, Context.current().info, input.deliveryId);
+    try {
+      const answer = await retryDelivery(this.#retries, input.deliveryId);
+      await markExecutionEnded(this.db, input.deliveryId);
+      return answer;
+    } catch (error) {
+      if (error instanceof AppError && error.code === 'delivery_exhausted')
+        await markExecutionEnded(this.db, input.deliveryId);
+      throw error;
+    }
+  }
+
+  #sweeper(client: Client, openDays: OpenDays, shard: WebhookDispatchInput): DeliverySweeper {
+    return new DeliverySweeper(
+      {
+        db: this.db,
+        logger: this.logger,
+        executions: this.line.executionsOf(client),
+        openDays,
+        settings: this.line.settings,
+        disableAfterMs: this.config.WEBHOOK_DISABLE_AFTER_S * 1000,
+        restoreReplays: () => restoreReplays(this.db, client, this.line.settings.replaysEveryMs),
+      },
+      shard,
+    );
   }
 
   /** Called before the worker shuts down: a dispatcher must not claim on through the worker's grace time. */

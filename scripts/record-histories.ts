@@ -8,6 +8,7 @@ import { syncDispatchScheduleId, WORKFLOWS } from '../workflows/contract';
 import { createPartner } from './cli/partner';
 import { ApiCaller } from './demo/api';
 import { consent } from './demo/consent';
+import { walkReplays } from './record-replays';
 import { startStack, type Stack } from './stack';
 
 /**
@@ -25,7 +26,7 @@ async function control(stack: Stack, method: string, path: string, body: object 
   if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}`);
 }
 
-/** Connect, sync unchanged, sync with one failing stream, wait for a limit, disconnect; and one tick of a dispatcher. */
+/** Connect, sync unchanged, sync with one failing stream, wait for a limit, disconnect; one tick of a dispatcher; replays. */
 async function walk(stack: Stack, client: Client): Promise<void> {
   const { apiKey } = await createPartner(stack.env, { appName: 'Histories' });
   const api = new ApiCaller(stack.urls.api, apiKey);
@@ -58,6 +59,7 @@ async function walk(stack: Stack, client: Client): Promise<void> {
   await api.delete(`/v1/integrations/${google}`);
   await untilClosed(client, WORKFLOWS.disconnectIntegration);
   await untilClosed(client, WORKFLOWS.dispatchSyncs);
+  await walkReplays(stack.env['DATABASE_URL']!, api, client);
 }
 
 async function untilClosed(client: Client, workflowType: string): Promise<void> {
@@ -71,19 +73,22 @@ async function untilClosed(client: Client, workflowType: string): Promise<void> 
 
 const first = (value: unknown): string => (Array.isArray(value) ? String(value[0]) : '');
 
-/** Saves one history per (workflow type, trigger, outcome, waited or not). */
+/** Saves one history per (workflow type, trigger, outcome, waited or not, cancelled or not). */
 async function save(client: Client): Promise<void> {
   rmSync(FOLDER, { recursive: true, force: true });
   mkdirSync(FOLDER, { recursive: true });
   const seen = new Set<string>();
-  for await (const execution of client.workflow.list({ query: "ExecutionStatus = 'Completed'" })) {
+  for await (const execution of client.workflow.list({
+    query: "ExecutionStatus IN ('Completed', 'Canceled')",
+  })) {
     if (execution.type.startsWith('temporal-')) continue;
     const { SyncTrigger, SyncOutcome } = execution.searchAttributes;
     const history = historyToJSON(
       await client.workflow.getHandle(execution.workflowId, execution.runId).fetchHistory(),
     );
     const waited = history.includes('timerStartedEventAttributes') ? 'waited' : '';
-    const name = [execution.type, first(SyncTrigger), first(SyncOutcome), waited, 'json']
+    const ended = execution.status.name === 'CANCELLED' ? 'cancelled' : '';
+    const name = [execution.type, first(SyncTrigger), first(SyncOutcome), waited, ended, 'json']
       .filter((part) => part !== '')
       .join('.');
     if (seen.has(name)) continue;

@@ -10,9 +10,11 @@ export interface DispatchSettings {
   claimValidMs: number;
   /** Acks are collected this long. */
   ackDelayMs: number;
-  /** How often to look for new rows until `busyForMs` after the last one, and after that. */
+  /** Below so many deliveries per second publishers wake the dispatcher; above so many it polls. */
+  notifyBelowPerS: number;
+  pollAbovePerS: number;
+  /** How often to look for new rows while it polls, and, as a net, while publishers wake it. */
   busyPollMs: number;
-  busyForMs: number;
   idlePollMs: number;
   /** The pause after a look that found rows which may not be sent now (paused, degraded, or full endpoints). */
   blockedPollMs: number;
@@ -35,8 +37,9 @@ export const DISPATCH_SETTINGS: DispatchSettings = {
   claimedPerEndpoint: 256,
   claimValidMs: 2_000,
   ackDelayMs: 30,
-  busyPollMs: 5,
-  busyForMs: 2_000,
+  notifyBelowPerS: 150,
+  pollAbovePerS: 300,
+  busyPollMs: 10,
   idlePollMs: 1_000,
   blockedPollMs: 25,
   openDaysForMs: 5_000,

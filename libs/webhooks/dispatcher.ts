@@ -17,6 +17,7 @@ import type { Logger } from '../telemetry/logger';
 import { AckBuffer } from './ack-buffer';
 import type { DispatchSettings } from './dispatch-settings';
 import { Lanes } from './lanes';
+import { RecentRate } from './recent-rate';
 import type { OpenDays } from './open-days';
 import type { WebhookMetrics } from './webhook-metrics';
 import type { WakeUp } from './wake-up';
@@ -26,6 +27,8 @@ const OWN_FAULT_RETRY_MS = 30_000;
 const DATABASE_PAUSE_MS = 1_000;
 const END_RETRY_MS = 30_000;
 const MAX_ACKS_PER_STATEMENT = 500;
+/** A timer may ring so much before its time. */
+const TIMER_PRECISION_MS = 1;
 const NOTHING: Claim = { fenced: false, deliveries: [] };
 
 export interface DispatcherDeps {
@@ -55,6 +58,9 @@ export interface DispatchProgress {
   lagMs: number;
 }
 
+/** Why the dispatcher looks: it was told to, the time was up, or there is nothing to look for. */
+type Look = 'rung' | 'polled' | 'nothing';
+
 interface Ack {
   delivery: DeliveryToSend;
   result: DeliveryResult;
@@ -70,6 +76,7 @@ export class ShardDispatcher {
   readonly #sending = new Set<Promise<void>>();
   readonly #abandon = new AbortController();
   readonly #acks: AckBuffer<Ack>;
+  readonly #rate = new RecentRate();
   readonly #counts = { epoch: 0, attempted: 0, delivered: 0, failed: 0, lagMs: 0 };
   #sleeping = false;
   #draining = false;
@@ -107,14 +114,14 @@ export class ShardDispatcher {
   async #dispatchUntil(stop: AbortSignal): Promise<void> {
     const { settings, wake } = this.deps;
     let endAt = performance.now() + settings.runForMs;
-    let busyUntil = performance.now() + settings.busyForMs;
-    let mayHaveNew = true;
+    let look: Look = 'polled';
+    let nextLookAt = 0;
     while (!stop.aborted) {
       if (performance.now() >= endAt) {
         if (await this.deps.mayEnd()) return;
         endAt += END_RETRY_MS;
       }
-      const claim: Claim | null = mayHaveNew ? await this.#claim() : NOTHING;
+      const claim: Claim | null = look === 'nothing' ? NOTHING : await this.#claim(look);
       if (claim?.fenced === true) {
         this.deps.logger.warn('a newer webhook dispatcher has the shard', {
           ...this.shard,
@@ -122,27 +129,36 @@ export class ShardDispatcher {
         });
         return;
       }
-      const found = claim !== null && claim.deliveries.length > 0;
-      if (found) busyUntil = performance.now() + settings.busyForMs;
-      const busy = performance.now() < busyUntil;
-      if (!busy && !this.#sleeping && (await this.#sleep(true))) continue;
-      if (busy && this.#sleeping) await this.#sleep(false);
-      const rung = await wake.wait(this.#pauseMs(claim, busy, mayHaveNew && !found));
-      mayHaveNew = rung || !busy || claim === null || (await this.#hasNew());
+      const found = claim?.deliveries.length ?? 0;
+      const perSecond = this.#rate.add(found);
+      const sleeping = perSecond < (this.#sleeping ? settings.pollAbovePerS : settings.notifyBelowPerS);
+      if (sleeping !== this.#sleeping && (await this.#sleep(sleeping)) && sleeping) {
+        look = 'rung';
+        continue;
+      }
+      const now = performance.now();
+      if (look !== 'nothing' || now >= nextLookAt) nextLookAt = now + this.#pauseMs(claim, look, found);
+      const pauseMs = nextLookAt - now;
+      const rung = await wake.wait(Math.min(pauseMs, this.#lanes.waitMs(now) ?? pauseMs));
+      look = rung ? 'rung' : await this.#lookAfter(performance.now() >= nextLookAt - TIMER_PRECISION_MS);
     }
   }
 
-  /** @param blocked the claim looked and may send nothing of what it saw */
-  #pauseMs(claim: Claim | null, busy: boolean, blocked: boolean): number {
+  /** What to do when the time was up: for the next look, or only for the next delivery that an endpoint's rate allows. */
+  async #lookAfter(due: boolean): Promise<Look> {
+    this.#launch();
+    return due && (this.#sleeping || (await this.#hasNew())) ? 'polled' : 'nothing';
+  }
+
+  #pauseMs(claim: Claim | null, look: Look, found: number): number {
     const { busyPollMs, blockedPollMs, idlePollMs } = this.deps.settings;
     if (claim === null) return DATABASE_PAUSE_MS;
-    const pauseMs = !busy ? idlePollMs : blocked ? blockedPollMs : busyPollMs;
-    return Math.min(pauseMs, this.#lanes.waitMs(performance.now()) ?? pauseMs);
+    if (this.#sleeping) return idlePollMs;
+    return look !== 'nothing' && found === 0 ? blockedPollMs : busyPollMs;
   }
 
   /** A look that costs a tenth of a claim; true when the database does not answer, so that the claim tells. */
   async #hasNew(): Promise<boolean> {
-    this.#launch();
     try {
       return await hasPending(this.deps.db, this.deps.openDays.days, this.#lanes.claimed());
     } catch {
@@ -151,12 +167,12 @@ export class ShardDispatcher {
   }
 
   /** Claims what there is room for and sends what may be sent; null when the database did not answer. */
-  async #claim(): Promise<Claim | null> {
+  async #claim(look: Look): Promise<Claim | null> {
     const { db, settings, logger, openDays } = this.deps;
     try {
-      if (this.#sleeping) await openDays.refresh();
+      if (look === 'polled' && this.#sleeping) await openDays.refresh();
       else await openDays.refreshIfOld();
-      if (this.#sleeping && openDays.none) return NOTHING;
+      if (look === 'polled' && this.#sleeping && openDays.none && this.#lanes.isIdle) return NOTHING;
       const claimed = this.#lanes.claimed();
       const rooms = this.#lanes.rooms();
       const claim = await claimDeliveries(db, {
@@ -250,7 +266,11 @@ export class ShardDispatcher {
     wake.ring();
   }
 
-  /** True when the flag was written. A sleeper claims once more before it waits: see `wakeDispatchers`. */
+  /**
+   * While little happens the dispatcher sleeps: publishers wake it, and it hears of an event at once. While much happens it
+   * polls, because a NOTIFY per commit costs more. True when the mark was written; a sleeper claims once more before it
+   * waits: see `wakeDispatchers`.
+   */
   async #sleep(sleeping: boolean): Promise<boolean> {
     try {
       await setSleeping(this.deps.db, this.shard, this.#counts.epoch, sleeping);

@@ -40,6 +40,10 @@ export class Lanes {
     return taken;
   }
 
+  get isIdle(): boolean {
+    return [...this.#lanes.values()].every((lane) => lane.isIdle);
+  }
+
   /** Time until some endpoint's rate allows its next delivery; null when none waits for that. */
   waitMs(now: number): number | null {
     const waits = [...this.#lanes.values()].flatMap((lane) => lane.waitMs(now) ?? []);

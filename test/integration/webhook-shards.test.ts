@@ -15,6 +15,7 @@ import {
   webhookDispatchWorkflowId,
 } from '../../workflows/contract';
 import { createTestDatabase, type TestDatabase } from '../support/database';
+import { executionLine } from '../support/execution-line';
 import { createTestNamespace, type TestNamespace } from '../support/temporal';
 import { waitUntil } from '../support/wait-until';
 import { deliveriesOf, publish, subscribe, testSealer, type Subscription } from '../support/webhook-fixtures';
@@ -39,12 +40,21 @@ beforeAll(async () => {
     WEBHOOK_ALLOW_LOOPBACK: true,
     WEBHOOK_PROXY_URL: undefined,
     WEBHOOK_RETRY_SCHEDULE_S: [1, 1],
+    WEBHOOK_DISABLE_AFTER_S: 432_000,
     WEBHOOK_RETENTION_DAYS: 35,
   };
   const runtimes = new Map<ProviderId, { policy: { reExport: boolean; cacheTtlDays: null; note: string } }>([
     ['strava', { policy: { reExport: true, cacheTtlDays: null, note: '' } }],
   ]);
-  webhooks = new WebhookDeliveryActivities(t.db, testSealer, settings, logger, runtimes, new Registry());
+  webhooks = new WebhookDeliveryActivities(
+    t.db,
+    testSealer,
+    settings,
+    logger,
+    runtimes,
+    new Registry(),
+    executionLine(),
+  );
   const maintenance = new WebhookMaintenanceActivity(t.db, settings, logger);
   workers = await Promise.all([
     Worker.create({

@@ -233,7 +233,7 @@ test('a sleeping dispatcher is woken by the commit, not by its poll', async () =
       listening.signal,
     ),
   );
-  dispatch({ busyForMs: 1, idlePollMs: 60_000 }, true, [60], wake);
+  dispatch({ idlePollMs: 60_000 }, true, [60], wake);
   await waitUntil(
     async () =>
       (await t.db.execute(sql`select 1 from dispatch_shards where sleeping`)).length > 0 &&

@@ -16,6 +16,7 @@ import {
 import type { dispatchWebhooks } from '../../workflows/dispatch-webhooks';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { anyApp, anyEndpoint } from '../support/fixtures';
+import { executionLine } from '../support/execution-line';
 import { createTestNamespace, type TestNamespace } from '../support/temporal';
 import { waitUntil } from '../support/wait-until';
 import { deliveriesOf, publish, subscribe, testSealer } from '../support/webhook-fixtures';
@@ -63,6 +64,7 @@ const newActivities = (): WebhookDeliveryActivities =>
       WEBHOOK_PROXY_URL: undefined,
       DATABASE_DIRECT_URL: undefined,
       WEBHOOK_RETRY_SCHEDULE_S: [1, 1],
+      WEBHOOK_DISABLE_AFTER_S: 432_000,
     },
     logger,
     new Map<ProviderId, { policy: { reExport: boolean; cacheTtlDays: null; note: string } }>([
@@ -70,6 +72,7 @@ const newActivities = (): WebhookDeliveryActivities =>
       ['garmin', { policy: { reExport: false, cacheTtlDays: null, note: '' } }],
     ]),
     new Registry(),
+    executionLine(),
   );
 
 const webhookWorker = (activities: WebhookDeliveryActivities): Promise<Worker> =>

@@ -12,7 +12,9 @@ const replay = (history: unknown) =>
 
 test('every workflow type has a recorded history', () => {
   const types = new Set(histories.map((name) => name.split('.')[0]));
-  expect(types).toEqual(new Set(['disconnectIntegration', 'dispatchSyncs', 'syncIntegration']));
+  expect(types).toEqual(
+    new Set(['disconnectIntegration', 'dispatchSyncs', 'replayEndpoint', 'syncIntegration']),
+  );
 });
 
 test.each(histories)('%s replays with the code as it is now', async (name) => {
