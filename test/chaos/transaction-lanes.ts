@@ -60,7 +60,8 @@ export function startTransactionLanes(db: Database, count: number): TransactionL
 export function nameOf(error: unknown): string {
   if (typeof error !== 'object' || error === null) return String(error);
   if ('cause' in error && error.cause) return nameOf(error.cause);
-  return 'code' in error ? String(error.code) : String(error);
+  if ('code' in error) return String(error.code);
+  return 'message' in error ? String(error.message) : 'unknown';
 }
 
 const insert = (executor: Executor, id: string, part: number): Promise<unknown> =>
