@@ -68,6 +68,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the change feed
+         * @description Every event your app may see, in one order that never changes and without gaps: an event never appears before a position you have read past. Grants are those of the moment you read.
+         */
+        get: operations["listEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/events/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read one event */
+        get: operations["getEvent"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/integrations": {
         parameters: {
             query?: never;
@@ -250,6 +287,97 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/webhooks/deliveries/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read one delivery with its attempts */
+        get: operations["getDelivery"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/deliveries/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel a delivery
+         * @description A request that is under way ends; when it is accepted the delivery counts as delivered.
+         */
+        post: operations["cancelDelivery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/deliveries/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Pause a delivery */
+        post: operations["pauseDelivery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/deliveries/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Resume a paused delivery */
+        post: operations["resumeDelivery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/deliveries/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a delivery now
+         * @description A retry that waits is made at once. One that has ended, delivered or not, is sent again: same id, same `webhook-id`, the next attempt number, a new retry schedule.
+         */
+        post: operations["retryDelivery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/webhooks/endpoints": {
         parameters: {
             query?: never;
@@ -279,11 +407,15 @@ export interface paths {
         get: operations["getEndpoint"];
         put?: never;
         post?: never;
-        /** Delete an endpoint with its deliveries */
+        /**
+         * Delete an endpoint
+         * @description The URL may be used again. Its deliveries count in the service level as before.
+         */
         delete: operations["deleteEndpoint"];
         options?: never;
         head?: never;
-        patch?: never;
+        /** Change an endpoint */
+        patch: operations["updateEndpoint"];
         trace?: never;
     };
     "/v1/webhooks/endpoints/{id}/deliveries": {
@@ -295,6 +427,215 @@ export interface paths {
         };
         /** List deliveries with their attempts */
         get: operations["listDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/endpoints/{id}/enable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Enable an endpoint
+         * @description From paused, disabled or degraded. Its failures are forgotten. What waited goes out in order at a bounded rate.
+         */
+        post: operations["enableEndpoint"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/endpoints/{id}/handshake": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask the endpoint whether it wants our webhooks
+         * @description The abuse protection of CloudEvents web hooks: an OPTIONS request with `WebHook-Request-Origin`, answered with `WebHook-Allowed-Origin` and `WebHook-Allowed-Rate`.
+         */
+        post: operations["handshakeEndpoint"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/endpoints/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause an endpoint
+         * @description Nothing is sent until you enable it. Events go on being queued for it and wait for as long as we keep events.
+         */
+        post: operations["pauseEndpoint"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/endpoints/{id}/ping": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a ping
+         * @description An `endpoint.ping` event, signed and retried like every other, whatever the event types of the endpoint.
+         */
+        post: operations["pingEndpoint"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/endpoints/{id}/replays": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the replays of an endpoint */
+        get: operations["listReplays"];
+        put?: never;
+        /**
+         * Replay a range of events
+         * @description However many they are: they are queued in the order of the events, at most about 1,000 ahead of what you accept, so that new events are not held up for long. Deliveries keep their id and their `webhook-id`. One replay per endpoint at a time.
+         */
+        post: operations["createReplay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/endpoints/{id}/rotate-secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rotate the secret
+         * @description Until `previousValidUntil` every webhook carries a signature of each of the two secrets. Only one secret before is kept: a second rotation in that time ends the older one.
+         */
+        post: operations["rotateSecret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/event-types": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the event types */
+        get: operations["listEventTypes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/event-types/{type}/schema": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read the JSON Schema of an event type */
+        get: operations["getEventTypeSchema"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/replays/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read one replay */
+        get: operations["getReplay"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/replays/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Cancel a replay */
+        post: operations["cancelReplay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/slo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read how well your webhooks were delivered
+         * @description `raw` counts what arrived, `ours` what we did in time. Pausing, disabling or deleting an endpoint removes nothing.
+         */
+        get: operations["getWebhookSlo"];
         put?: never;
         post?: never;
         delete?: never;
@@ -403,21 +744,55 @@ export interface components {
             integrationId: string;
         };
         CreatedEndpoint: {
+            consecutiveFailures: number;
             /** Format: date-time */
             createdAt: string;
             description: string | null;
+            disabledAt: string | null;
             eventTypes: string[];
+            /** @description the first failure since the last success */
+            failingSince: string | null;
+            fifo: boolean;
+            /** @description when it last agreed to our webhooks */
+            handshakeAt: string | null;
+            /** @description headers of your own; their values are not shown */
+            headerNames: string[];
+            /**
+             * @description degraded: only probed until it answers 2xx again
+             * @enum {string}
+             */
+            health: "healthy" | "degraded";
+            /** @description since when deliveries wait, because it is paused, disabled or degraded */
+            heldFrom: string | null;
             id: string;
-            /** @enum {string} */
+            nextProbeAt: string | null;
+            /**
+             * @description thin: ids and versions; full: the records as well
+             * @enum {string}
+             */
             payload: "thin" | "full";
-            reason: ("invalid_request" | "unauthenticated" | "forbidden" | "not_found" | "conflict" | "payload_too_large" | "unsupported_media_type" | "unknown_provider" | "provider_not_configured" | "connect_state_invalid" | "consent_denied" | "scope_missing" | "reauth_required" | "account_mismatch" | "account_not_ready" | "integration_gone" | "provider_unavailable" | "provider_rate_limited" | "provider_bad_data" | "provider_rejected" | "token_rejected" | "provider_client_invalid" | "token_refresh_busy" | "delivery_failed" | "delivery_exhausted" | "endpoint_gone" | "endpoint_blocked" | "database_unavailable" | "engine_unavailable" | "internal") | null;
+            /** @description deliveries that wait for their first attempt, counted up to 10000 */
+            pending: number;
+            /** @description until then the secret before signs too */
+            previousSecretUntil: string | null;
+            /** @description null: no limit of its own */
+            ratePerS: number | null;
+            /** @description why it is disabled; null when your app asked for it */
+            reason: ("invalid_request" | "unauthenticated" | "forbidden" | "not_found" | "conflict" | "payload_too_large" | "unsupported_media_type" | "unknown_provider" | "provider_not_configured" | "connect_state_invalid" | "consent_denied" | "scope_missing" | "reauth_required" | "account_mismatch" | "account_not_ready" | "integration_gone" | "provider_unavailable" | "provider_rate_limited" | "provider_bad_data" | "provider_rejected" | "token_rejected" | "provider_client_invalid" | "token_refresh_busy" | "delivery_failed" | "delivery_exhausted" | "endpoint_gone" | "endpoint_failing" | "endpoint_unverified" | "endpoint_blocked" | "database_unavailable" | "engine_unavailable" | "internal") | null;
+            /** @description deliveries that wait for a retry, counted up to 10000 */
+            retrying: number;
             /** @description `whsec_…`, shown this once: verify our signatures with it */
             secret: string;
             /** @enum {string} */
             status: "enabled" | "paused" | "disabled";
+            /** Format: date-time */
+            updatedAt: string;
             url: string;
+            /** @description null: every user that granted */
+            userIds: string[] | null;
         };
         CreateEndpoint: {
+            /** @description for people */
             description?: string;
             /**
              * @default [
@@ -426,13 +801,58 @@ export interface components {
              */
             eventTypes?: string[];
             /**
+             * @description one delivery at a time, in the order of the users' events; a failed one holds up the rest
+             * @default false
+             */
+            fifo?: boolean;
+            /**
+             * @description ask the endpoint first, as CloudEvents web hooks do (OPTIONS with `WebHook-Request-Origin`)
+             * @default false
+             */
+            handshake?: boolean;
+            /** @description sent with every webhook, e.g. `Authorization`; never shown again */
+            headers?: {
+                [key: string]: string;
+            };
+            /**
              * @description thin: ids and versions; full: the records as well
              * @default thin
              * @enum {string}
              */
             payload?: "thin" | "full";
+            /** @description first attempts per second */
+            ratePerS?: number;
+            /** @description `whsec_` and 24–64 bytes in base64; made by us when left out */
+            secret?: string;
             /** @description https; plain http only for loopback in development */
             url: string;
+            /** @description only events of these users, who must have granted your app access */
+            userIds?: string[];
+        };
+        CreateReplay: {
+            /**
+             * @description of those the endpoint asks for
+             * @default [
+             *       "*"
+             *     ]
+             */
+            eventTypes?: string[];
+            /**
+             * Format: date-time
+             * @description the first instant of the range, by the events’ `occurredAt`
+             */
+            from: string;
+            /**
+             * @description failed: events that were never delivered (failed, cancelled, or without a delivery so far); all: delivered ones as well
+             * @default failed
+             * @enum {string}
+             */
+            scope?: "failed" | "all";
+            /**
+             * Format: date-time
+             * @description the end of the range, exclusive; default: now
+             */
+            to?: string;
         };
         CreateUser: {
             displayName: string;
@@ -454,10 +874,13 @@ export interface components {
             scopes?: ("fitness.read" | "body.read" | "sleep.read" | "heart_rate.read" | "nutrition.read" | "integrations.read" | "integrations.write" | "webhooks.manage")[];
         };
         Delivery: {
+            /** @description oldest first */
             attempts: {
                 durationMs: number;
+                /** @description null on 2xx */
                 error: string | null;
                 number: number;
+                /** @description the first 1,024 characters of the answer */
                 responseExcerpt: string | null;
                 /** Format: date-time */
                 startedAt: string;
@@ -467,38 +890,203 @@ export interface components {
             completedAt: string | null;
             /** Format: date-time */
             createdAt: string;
+            /** @description the first 2xx answer */
+            deliveredAt: string | null;
+            endpointId: string;
             /** @description the `webhook-id` header */
             eventId: string;
             eventType: string;
             id: string;
             nextAttemptAt: string | null;
-            seq: number;
+            seq: number | null;
             /** @enum {string} */
-            status: "pending" | "sending" | "retrying" | "delivered" | "failed" | "cancelled";
-            userId: string;
+            status: "pending" | "retrying" | "paused" | "delivered" | "failed" | "cancelled";
+            /** @description null for events about an app */
+            userId: string | null;
+        };
+        DeliveryAfterVerb: {
+            /** @description oldest first */
+            attempts: {
+                durationMs: number;
+                /** @description null on 2xx */
+                error: string | null;
+                number: number;
+                /** @description the first 1,024 characters of the answer */
+                responseExcerpt: string | null;
+                /** Format: date-time */
+                startedAt: string;
+                /** @description null when no HTTP answer came */
+                statusCode: number | null;
+            }[];
+            completedAt: string | null;
+            /** Format: date-time */
+            createdAt: string;
+            /** @description the first 2xx answer */
+            deliveredAt: string | null;
+            endpointId: string;
+            /** @description the `webhook-id` header */
+            eventId: string;
+            eventType: string;
+            /**
+             * @description `told`: its execution in Temporal does the same; `unreachable`: Temporal does not answer and is told later, the delivery stands as shown; `none`: nothing had to be told
+             * @enum {string}
+             */
+            execution: "told" | "unreachable" | "none";
+            id: string;
+            nextAttemptAt: string | null;
+            seq: number | null;
+            /** @enum {string} */
+            status: "pending" | "retrying" | "paused" | "delivered" | "failed" | "cancelled";
+            /** @description null for events about an app */
+            userId: string | null;
         };
         DeliveryPage: {
             data: components["schemas"]["Delivery"][];
             /** @description null on the last page */
             nextCursor: string | null;
         };
-        Endpoint: {
+        EnabledEndpoint: {
+            consecutiveFailures: number;
             /** Format: date-time */
             createdAt: string;
             description: string | null;
+            disabledAt: string | null;
             eventTypes: string[];
+            /** @description the first failure since the last success */
+            failingSince: string | null;
+            fifo: boolean;
+            /** @description when it last agreed to our webhooks */
+            handshakeAt: string | null;
+            /** @description headers of your own; their values are not shown */
+            headerNames: string[];
+            /**
+             * @description degraded: only probed until it answers 2xx again
+             * @enum {string}
+             */
+            health: "healthy" | "degraded";
+            /** @description since when deliveries wait, because it is paused, disabled or degraded */
+            heldFrom: string | null;
             id: string;
-            /** @enum {string} */
+            nextProbeAt: string | null;
+            /**
+             * @description thin: ids and versions; full: the records as well
+             * @enum {string}
+             */
             payload: "thin" | "full";
-            reason: ("invalid_request" | "unauthenticated" | "forbidden" | "not_found" | "conflict" | "payload_too_large" | "unsupported_media_type" | "unknown_provider" | "provider_not_configured" | "connect_state_invalid" | "consent_denied" | "scope_missing" | "reauth_required" | "account_mismatch" | "account_not_ready" | "integration_gone" | "provider_unavailable" | "provider_rate_limited" | "provider_bad_data" | "provider_rejected" | "token_rejected" | "provider_client_invalid" | "token_refresh_busy" | "delivery_failed" | "delivery_exhausted" | "endpoint_gone" | "endpoint_blocked" | "database_unavailable" | "engine_unavailable" | "internal") | null;
+            /** @description deliveries that wait for their first attempt, counted up to 10000 */
+            pending: number;
+            /** @description until then the secret before signs too */
+            previousSecretUntil: string | null;
+            /** @description null: no limit of its own */
+            ratePerS: number | null;
+            /** @description why it is disabled; null when your app asked for it */
+            reason: ("invalid_request" | "unauthenticated" | "forbidden" | "not_found" | "conflict" | "payload_too_large" | "unsupported_media_type" | "unknown_provider" | "provider_not_configured" | "connect_state_invalid" | "consent_denied" | "scope_missing" | "reauth_required" | "account_mismatch" | "account_not_ready" | "integration_gone" | "provider_unavailable" | "provider_rate_limited" | "provider_bad_data" | "provider_rejected" | "token_rejected" | "provider_client_invalid" | "token_refresh_busy" | "delivery_failed" | "delivery_exhausted" | "endpoint_gone" | "endpoint_failing" | "endpoint_unverified" | "endpoint_blocked" | "database_unavailable" | "engine_unavailable" | "internal") | null;
+            /** @description what to replay when the endpoint was disabled: deliveries that were given up do not go out again */
+            replay: {
+                /** Format: date-time */
+                from: string;
+                /** Format: date-time */
+                to: string;
+                todo: string;
+            } | null;
+            /** @description deliveries that wait for a retry, counted up to 10000 */
+            retrying: number;
             /** @enum {string} */
             status: "enabled" | "paused" | "disabled";
+            /** Format: date-time */
+            updatedAt: string;
             url: string;
+            /** @description null: every user that granted */
+            userIds: string[] | null;
+            /** @description deliveries that were held; they go out by themselves, in order */
+            waiting: number;
+        };
+        Endpoint: {
+            consecutiveFailures: number;
+            /** Format: date-time */
+            createdAt: string;
+            description: string | null;
+            disabledAt: string | null;
+            eventTypes: string[];
+            /** @description the first failure since the last success */
+            failingSince: string | null;
+            fifo: boolean;
+            /** @description when it last agreed to our webhooks */
+            handshakeAt: string | null;
+            /** @description headers of your own; their values are not shown */
+            headerNames: string[];
+            /**
+             * @description degraded: only probed until it answers 2xx again
+             * @enum {string}
+             */
+            health: "healthy" | "degraded";
+            /** @description since when deliveries wait, because it is paused, disabled or degraded */
+            heldFrom: string | null;
+            id: string;
+            nextProbeAt: string | null;
+            /**
+             * @description thin: ids and versions; full: the records as well
+             * @enum {string}
+             */
+            payload: "thin" | "full";
+            /** @description deliveries that wait for their first attempt, counted up to 10000 */
+            pending: number;
+            /** @description until then the secret before signs too */
+            previousSecretUntil: string | null;
+            /** @description null: no limit of its own */
+            ratePerS: number | null;
+            /** @description why it is disabled; null when your app asked for it */
+            reason: ("invalid_request" | "unauthenticated" | "forbidden" | "not_found" | "conflict" | "payload_too_large" | "unsupported_media_type" | "unknown_provider" | "provider_not_configured" | "connect_state_invalid" | "consent_denied" | "scope_missing" | "reauth_required" | "account_mismatch" | "account_not_ready" | "integration_gone" | "provider_unavailable" | "provider_rate_limited" | "provider_bad_data" | "provider_rejected" | "token_rejected" | "provider_client_invalid" | "token_refresh_busy" | "delivery_failed" | "delivery_exhausted" | "endpoint_gone" | "endpoint_failing" | "endpoint_unverified" | "endpoint_blocked" | "database_unavailable" | "engine_unavailable" | "internal") | null;
+            /** @description deliveries that wait for a retry, counted up to 10000 */
+            retrying: number;
+            /** @enum {string} */
+            status: "enabled" | "paused" | "disabled";
+            /** Format: date-time */
+            updatedAt: string;
+            url: string;
+            /** @description null: every user that granted */
+            userIds: string[] | null;
         };
         EndpointPage: {
             data: components["schemas"]["Endpoint"][];
             /** @description null on the last page */
             nextCursor: string | null;
+        };
+        /** @description The body of a webhook. */
+        Event: {
+            apiVersion: string;
+            /** @description by type: see the schemas of the event types */
+            data: {
+                [key: string]: unknown;
+            };
+            /** @description the `webhook-id` */
+            id: string;
+            integrationId: string | null;
+            /** @description where the whole event is, when it was cut to 256 KiB */
+            link?: string;
+            /** Format: date-time */
+            occurredAt: string;
+            /** @description the event's place in the order of this user's events */
+            seq: number | null;
+            type: string;
+            userId: string | null;
+        };
+        EventFeed: {
+            data: components["schemas"]["Event"][];
+            /** @description true: ask again at once */
+            hasMore: boolean;
+            /** @description the position to go on from: pass it as `after`, also when the page is empty */
+            next: string;
+        };
+        EventTypes: {
+            data: {
+                description: string;
+                schemaUrl: string;
+                stream: string | null;
+                type: string;
+                /** @description the `apiVersion` of its bodies */
+                version: string;
+            }[];
         };
         Health: {
             /** @enum {string} */
@@ -512,7 +1100,7 @@ export interface components {
             nextSyncAt: string | null;
             provider: string;
             /** @description why the status is what it is */
-            reason: ("invalid_request" | "unauthenticated" | "forbidden" | "not_found" | "conflict" | "payload_too_large" | "unsupported_media_type" | "unknown_provider" | "provider_not_configured" | "connect_state_invalid" | "consent_denied" | "scope_missing" | "reauth_required" | "account_mismatch" | "account_not_ready" | "integration_gone" | "provider_unavailable" | "provider_rate_limited" | "provider_bad_data" | "provider_rejected" | "token_rejected" | "provider_client_invalid" | "token_refresh_busy" | "delivery_failed" | "delivery_exhausted" | "endpoint_gone" | "endpoint_blocked" | "database_unavailable" | "engine_unavailable" | "internal") | null;
+            reason: ("invalid_request" | "unauthenticated" | "forbidden" | "not_found" | "conflict" | "payload_too_large" | "unsupported_media_type" | "unknown_provider" | "provider_not_configured" | "connect_state_invalid" | "consent_denied" | "scope_missing" | "reauth_required" | "account_mismatch" | "account_not_ready" | "integration_gone" | "provider_unavailable" | "provider_rate_limited" | "provider_bad_data" | "provider_rejected" | "token_rejected" | "provider_client_invalid" | "token_refresh_busy" | "delivery_failed" | "delivery_exhausted" | "endpoint_gone" | "endpoint_failing" | "endpoint_unverified" | "endpoint_blocked" | "database_unavailable" | "engine_unavailable" | "internal") | null;
             /** @description the provider's scopes that the user accepted */
             scopes: string[];
             status: components["schemas"]["IntegrationStatus"];
@@ -528,7 +1116,7 @@ export interface components {
             nextSyncAt: string | null;
             provider: string;
             /** @description why the status is what it is */
-            reason: ("invalid_request" | "unauthenticated" | "forbidden" | "not_found" | "conflict" | "payload_too_large" | "unsupported_media_type" | "unknown_provider" | "provider_not_configured" | "connect_state_invalid" | "consent_denied" | "scope_missing" | "reauth_required" | "account_mismatch" | "account_not_ready" | "integration_gone" | "provider_unavailable" | "provider_rate_limited" | "provider_bad_data" | "provider_rejected" | "token_rejected" | "provider_client_invalid" | "token_refresh_busy" | "delivery_failed" | "delivery_exhausted" | "endpoint_gone" | "endpoint_blocked" | "database_unavailable" | "engine_unavailable" | "internal") | null;
+            reason: ("invalid_request" | "unauthenticated" | "forbidden" | "not_found" | "conflict" | "payload_too_large" | "unsupported_media_type" | "unknown_provider" | "provider_not_configured" | "connect_state_invalid" | "consent_denied" | "scope_missing" | "reauth_required" | "account_mismatch" | "account_not_ready" | "integration_gone" | "provider_unavailable" | "provider_rate_limited" | "provider_bad_data" | "provider_rejected" | "token_rejected" | "provider_client_invalid" | "token_refresh_busy" | "delivery_failed" | "delivery_exhausted" | "endpoint_gone" | "endpoint_failing" | "endpoint_unverified" | "endpoint_blocked" | "database_unavailable" | "engine_unavailable" | "internal") | null;
             /** @description the provider's scopes that the user accepted */
             scopes: string[];
             status: components["schemas"]["IntegrationStatus"];
@@ -544,9 +1132,16 @@ export interface components {
         };
         /** @enum {string} */
         IntegrationStatus: "pending" | "active" | "degraded" | "needs_reauth" | "paused" | "disconnected";
+        JsonSchema: {
+            [key: string]: unknown;
+        };
+        PingSent: {
+            deliveryId: string;
+            eventId: string;
+        };
         Problem: {
             /** @enum {string} */
-            code: "invalid_request" | "unauthenticated" | "forbidden" | "not_found" | "conflict" | "payload_too_large" | "unsupported_media_type" | "unknown_provider" | "provider_not_configured" | "connect_state_invalid" | "consent_denied" | "scope_missing" | "reauth_required" | "account_mismatch" | "account_not_ready" | "integration_gone" | "provider_unavailable" | "provider_rate_limited" | "provider_bad_data" | "provider_rejected" | "token_rejected" | "provider_client_invalid" | "token_refresh_busy" | "delivery_failed" | "delivery_exhausted" | "endpoint_gone" | "endpoint_blocked" | "database_unavailable" | "engine_unavailable" | "internal";
+            code: "invalid_request" | "unauthenticated" | "forbidden" | "not_found" | "conflict" | "payload_too_large" | "unsupported_media_type" | "unknown_provider" | "provider_not_configured" | "connect_state_invalid" | "consent_denied" | "scope_missing" | "reauth_required" | "account_mismatch" | "account_not_ready" | "integration_gone" | "provider_unavailable" | "provider_rate_limited" | "provider_bad_data" | "provider_rejected" | "token_rejected" | "provider_client_invalid" | "token_refresh_busy" | "delivery_failed" | "delivery_exhausted" | "endpoint_gone" | "endpoint_failing" | "endpoint_unverified" | "endpoint_blocked" | "database_unavailable" | "engine_unavailable" | "internal";
             detail: string;
             details?: {
                 [key: string]: unknown;
@@ -601,6 +1196,52 @@ export interface components {
             /** @enum {string} */
             temporal: "ok";
         };
+        Replay: {
+            /** @description how far it is; null before the first batch */
+            cursorAt: string | null;
+            endpointId: string;
+            eventTypes: string[];
+            finishedAt: string | null;
+            /** Format: date-time */
+            from: string;
+            id: string;
+            /** @description deliveries that were queued */
+            queued: number;
+            /** @description events of the range looked at so far, of all users */
+            scanned: number;
+            /** @enum {string} */
+            scope: "failed" | "all";
+            /** Format: date-time */
+            startedAt: string;
+            /**
+             * @description completed: everything is queued; failed: the endpoint was deleted or disabled meanwhile
+             * @enum {string}
+             */
+            status: "running" | "completed" | "cancelled" | "failed";
+            /** Format: date-time */
+            to: string;
+        };
+        ReplayPage: {
+            data: components["schemas"]["Replay"][];
+            /** @description null on the last page */
+            nextCursor: string | null;
+        };
+        RotatedSecret: {
+            /** @description until then the secret before signs too; null: no longer */
+            previousValidUntil: string | null;
+            /** @description the new `whsec_…`, shown this once */
+            secret: string;
+        };
+        /** @default {} */
+        RotateSecret: {
+            /**
+             * @description how long the secret before signs too, in seconds
+             * @default 86400
+             */
+            overlapS?: number;
+            /** @description `whsec_` and 24–64 bytes in base64; made by us when left out */
+            secret?: string;
+        };
         StreamState: {
             /** @description the time the provider has answered for */
             coverage: {
@@ -612,7 +1253,7 @@ export interface components {
                 to: string;
             } | null;
             lastErrorAt: string | null;
-            lastErrorCode: ("invalid_request" | "unauthenticated" | "forbidden" | "not_found" | "conflict" | "payload_too_large" | "unsupported_media_type" | "unknown_provider" | "provider_not_configured" | "connect_state_invalid" | "consent_denied" | "scope_missing" | "reauth_required" | "account_mismatch" | "account_not_ready" | "integration_gone" | "provider_unavailable" | "provider_rate_limited" | "provider_bad_data" | "provider_rejected" | "token_rejected" | "provider_client_invalid" | "token_refresh_busy" | "delivery_failed" | "delivery_exhausted" | "endpoint_gone" | "endpoint_blocked" | "database_unavailable" | "engine_unavailable" | "internal") | null;
+            lastErrorCode: ("invalid_request" | "unauthenticated" | "forbidden" | "not_found" | "conflict" | "payload_too_large" | "unsupported_media_type" | "unknown_provider" | "provider_not_configured" | "connect_state_invalid" | "consent_denied" | "scope_missing" | "reauth_required" | "account_mismatch" | "account_not_ready" | "integration_gone" | "provider_unavailable" | "provider_rate_limited" | "provider_bad_data" | "provider_rejected" | "token_rejected" | "provider_client_invalid" | "token_refresh_busy" | "delivery_failed" | "delivery_exhausted" | "endpoint_gone" | "endpoint_failing" | "endpoint_unverified" | "endpoint_blocked" | "database_unavailable" | "engine_unavailable" | "internal") | null;
             /** @description the window that is open */
             reading: {
                 /** Format: date-time */
@@ -656,7 +1297,7 @@ export interface components {
             startedAt: string;
             streams: {
                 deferredUntil: string | null;
-                errorCode: ("invalid_request" | "unauthenticated" | "forbidden" | "not_found" | "conflict" | "payload_too_large" | "unsupported_media_type" | "unknown_provider" | "provider_not_configured" | "connect_state_invalid" | "consent_denied" | "scope_missing" | "reauth_required" | "account_mismatch" | "account_not_ready" | "integration_gone" | "provider_unavailable" | "provider_rate_limited" | "provider_bad_data" | "provider_rejected" | "token_rejected" | "provider_client_invalid" | "token_refresh_busy" | "delivery_failed" | "delivery_exhausted" | "endpoint_gone" | "endpoint_blocked" | "database_unavailable" | "engine_unavailable" | "internal") | null;
+                errorCode: ("invalid_request" | "unauthenticated" | "forbidden" | "not_found" | "conflict" | "payload_too_large" | "unsupported_media_type" | "unknown_provider" | "provider_not_configured" | "connect_state_invalid" | "consent_denied" | "scope_missing" | "reauth_required" | "account_mismatch" | "account_not_ready" | "integration_gone" | "provider_unavailable" | "provider_rate_limited" | "provider_bad_data" | "provider_rejected" | "token_rejected" | "provider_client_invalid" | "token_refresh_busy" | "delivery_failed" | "delivery_exhausted" | "endpoint_gone" | "endpoint_failing" | "endpoint_unverified" | "endpoint_blocked" | "database_unavailable" | "engine_unavailable" | "internal") | null;
                 inserted: number;
                 pages: number;
                 /** @enum {string} */
@@ -675,6 +1316,25 @@ export interface components {
             /** @description null on the last page */
             nextCursor: string | null;
         };
+        /** @description What is left out stays; null clears. */
+        UpdateEndpoint: {
+            description?: string | null;
+            eventTypes?: string[];
+            /** @description one delivery at a time, in the order of the users' events; a failed one holds up the rest */
+            fifo?: boolean;
+            headers?: {
+                [key: string]: string;
+            } | null;
+            /**
+             * @description thin: ids and versions; full: the records as well
+             * @enum {string}
+             */
+            payload?: "thin" | "full";
+            ratePerS?: number | null;
+            /** @description https; plain http only for loopback in development */
+            url?: string;
+            userIds?: string[] | null;
+        };
         User: {
             /** Format: date-time */
             createdAt: string;
@@ -688,6 +1348,54 @@ export interface components {
             data: components["schemas"]["User"][];
             /** @description null on the last page */
             nextCursor: string | null;
+        };
+        WebhookEndpointSlo: {
+            cancelled: number;
+            deleted: boolean;
+            /** @description answered 2xx */
+            delivered: number;
+            endpointId: string;
+            failed: number;
+            /** @description from commit to first attempt, to within 3 % */
+            firstAttemptP50Ms: number | null;
+            firstAttemptP99Ms: number | null;
+            /** @description first attempt more than 60 s after the commit, or a retry more than 5 min after it was due; overdue ones too */
+            late: number;
+            /** @description not delivered yet: pending, retrying or paused */
+            open: number;
+            /** @description 1 − late / total: what was our fault */
+            ours: number | null;
+            /** @description delivered / total; null when there is nothing to deliver */
+            raw: number | null;
+            /** @description deliveries committed to an endpoint that was enabled then */
+            total: number;
+            url: string;
+        };
+        WebhookSlo: {
+            /** Format: date-time */
+            asOf: string;
+            days: number;
+            endpoints: components["schemas"]["WebhookEndpointSlo"][];
+            total: components["schemas"]["WebhookSloFigures"];
+        };
+        WebhookSloFigures: {
+            cancelled: number;
+            /** @description answered 2xx */
+            delivered: number;
+            failed: number;
+            /** @description from commit to first attempt, to within 3 % */
+            firstAttemptP50Ms: number | null;
+            firstAttemptP99Ms: number | null;
+            /** @description first attempt more than 60 s after the commit, or a retry more than 5 min after it was due; overdue ones too */
+            late: number;
+            /** @description not delivered yet: pending, retrying or paused */
+            open: number;
+            /** @description 1 − late / total: what was our fault */
+            ours: number | null;
+            /** @description delivered / total; null when there is nothing to deliver */
+            raw: number | null;
+            /** @description deliveries committed to an endpoint that was enabled then */
+            total: number;
         };
         Weight: {
             bodyFatPercent?: number;
@@ -835,6 +1543,61 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ActivityPage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listEvents: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before; left out: begins with the oldest event we keep */
+                after?: string;
+                limit?: number;
+                /** @description event types or `<stream>.*`, separated by commas; all when left out */
+                types?: string;
+                /** @description only events of this user */
+                userId?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Oldest first, thin. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventFeed"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getEvent: {
+        parameters: {
+            query?: {
+                /** @description full: the records as they are now as well */
+                payload?: "thin" | "full";
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The whole event, however long. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Event"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -1197,6 +1960,137 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    getDelivery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Delivery"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    cancelDelivery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description It is not sent any more. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryAfterVerb"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    pauseDelivery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Nothing is sent until it is resumed or retried. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryAfterVerb"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    resumeDelivery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description It is sent now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryAfterVerb"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    retryDelivery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description It is sent within a second or so. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryAfterVerb"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     listEndpoints: {
         parameters: {
             query?: {
@@ -1281,7 +2175,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Gone. */
+            /** @description Gone. What it has not got yet is cancelled. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -1291,7 +2185,183 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    updateEndpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateEndpoint"];
+            };
+        };
+        responses: {
+            /** @description As it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Endpoint"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     listDeliveries: {
+        parameters: {
+            query?: {
+                /** @description `nextCursor` of the page before */
+                cursor?: string;
+                eventType?: string;
+                limit?: number;
+                status?: "pending" | "retrying" | "paused" | "delivered" | "failed" | "cancelled";
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Newest event first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryPage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    enableEndpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Enabled; says what waits for it. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnabledEndpoint"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    handshakeEndpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description It agreed; a lower rate that it asked for is kept. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Endpoint"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    pauseEndpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Paused. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Endpoint"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    pingEndpoint: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description `wait=n` (RFC 7240): wait up to n seconds, at most 60, for the first attempt */
+                Prefer?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Waited for: the first attempt was made. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Delivery"];
+                };
+            };
+            /** @description It is queued behind what waits for the endpoint. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PingSent"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listReplays: {
         parameters: {
             query?: {
                 /** @description `nextCursor` of the page before */
@@ -1312,7 +2382,179 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["DeliveryPage"];
+                    "application/json": components["schemas"]["ReplayPage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createReplay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateReplay"];
+            };
+        };
+        responses: {
+            /** @description Started. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Replay"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    rotateSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RotateSecret"];
+            };
+        };
+        responses: {
+            /** @description Keep the new secret: it is shown once. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RotatedSecret"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listEventTypes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The whole catalogue. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventTypes"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getEventTypeSchema: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                type: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description JSON Schema 2020-12 of the whole body, thin or full. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JsonSchema"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getReplay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Its progress. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Replay"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    cancelReplay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Nothing more is queued; what is queued is delivered. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Replay"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getWebhookSlo: {
+        parameters: {
+            query?: {
+                /** @description length of the window, until now */
+                days?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Per endpoint, newest first, and together. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookSlo"];
                 };
             };
             default: components["responses"]["Problem"];

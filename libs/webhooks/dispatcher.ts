@@ -122,17 +122,9 @@ export class ShardDispatcher {
         endAt += END_RETRY_MS;
       }
       const claim: Claim | null = look === 'nothing' ? NOTHING : await this.#claim(look);
-      if (claim?.fenced === true) {
-        this.deps.logger.warn('a newer webhook dispatcher has the shard', {
-          ...this.shard,
-          ...this.progress(),
-        });
-        return;
-      }
+      if (claim?.fenced === true) return;
       const found = claim?.deliveries.length ?? 0;
-      const perSecond = this.#rate.add(found);
-      const sleeping = perSecond < (this.#sleeping ? settings.pollAbovePerS : settings.notifyBelowPerS);
-      if (sleeping !== this.#sleeping && (await this.#sleep(sleeping)) && sleeping) {
+      if (await this.#fellAsleep(this.#rate.add(found))) {
         look = 'rung';
         continue;
       }
@@ -184,7 +176,10 @@ export class ShardDispatcher {
         lanes: rooms,
         claimed,
       });
-      if (claim.fenced) return claim;
+      if (claim.fenced) {
+        logger.warn('a newer webhook dispatcher has the shard', { ...this.shard, ...this.progress() });
+        return claim;
+      }
       this.#lanes.sweep();
       const now = performance.now();
       this.deps.metrics.claimed(claim.deliveries.length);
@@ -268,16 +263,19 @@ export class ShardDispatcher {
 
   /**
    * While little happens the dispatcher sleeps: publishers wake it, and it hears of an event at once. While much happens it
-   * polls, because a NOTIFY per commit costs more. True when the mark was written; a sleeper claims once more before it
-   * waits: see `wakeDispatchers`.
+   * polls, because a NOTIFY per commit costs more. True when it began to sleep: then it claims once more before it waits
+   * (see `wakeDispatchers`).
    */
-  async #sleep(sleeping: boolean): Promise<boolean> {
+  async #fellAsleep(perSecond: number): Promise<boolean> {
+    const { db, logger, settings } = this.deps;
+    const sleeping = perSecond < (this.#sleeping ? settings.pollAbovePerS : settings.notifyBelowPerS);
+    if (sleeping === this.#sleeping) return false;
     try {
-      await setSleeping(this.deps.db, this.shard, this.#counts.epoch, sleeping);
+      await setSleeping(db, this.shard, this.#counts.epoch, sleeping);
       this.#sleeping = sleeping;
-      return true;
+      return sleeping;
     } catch (error) {
-      this.deps.logger.warn('the sleeping mark could not be written', { ...this.shard, error });
+      logger.warn('the sleeping mark could not be written', { ...this.shard, error });
       return false;
     }
   }
