@@ -1,6 +1,5 @@
-import { and, asc, desc, eq, inArray, isNotNull, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, inArray, sql } from 'drizzle-orm';
 import type { Executor } from './database';
-import { events } from './schema/webhooks';
 import { integrations, syncRuns, syncRunStreams } from './schema/integrations';
 
 type SyncRun = typeof syncRuns.$inferSelect;
@@ -58,23 +57,30 @@ async function withStreams(db: Executor, runs: readonly SyncRun[]): Promise<Sync
   return runs.map((run) => ({ ...run, streams: byRun.get(run.id) ?? [] }));
 }
 
-/** The database's clock in full precision, as text. */
-export async function databaseInstant(db: Executor): Promise<string> {
-  const [row] = await db.execute<{ now: string }>(sql`select clock_timestamp()::text as now`);
-  return row!.now;
+/** Runs that began earlier do not write any more. */
+const LIVE_RUNS = sql`interval '2 days'`;
+
+/** How many changes an integration's runs since `from` have made so far. */
+export interface ChangeCount {
+  /** Instant as text, by the database's clock. */
+  from: string;
+  changes: number;
 }
 
-/** How many records of an integration changed since an instant of `databaseInstant`. */
-export async function countChangesSince(db: Executor, integrationId: string, since: string): Promise<number> {
-  const [row] = await db
-    .select({ changes: sql<string>`coalesce(sum(${events.recordCount}), 0)` })
-    .from(events)
-    .where(
-      and(
-        eq(events.integrationId, integrationId),
-        isNotNull(events.stream),
-        sql`${events.occurredAt} >= ${since}::timestamptz`,
-      ),
-    );
-  return Number(row!.changes);
+/**
+ * Counts now, over the runs that may still write, or over those of an earlier count: the difference of the two is what
+ * changed in between.
+ */
+export async function countChanges(
+  db: Executor,
+  integrationId: string,
+  earlier?: ChangeCount,
+): Promise<ChangeCount> {
+  const [row] = await db.execute<{ from: string; changes: number }>(sql`
+    select f.from::text as from, coalesce(sum(s.inserted + s.updated), 0)::int as changes
+    from (select coalesce(${earlier?.from ?? null}::timestamptz, clock_timestamp() - ${LIVE_RUNS}) as from) f
+    left join sync_runs r on r.integration_id = ${integrationId} and r.started_at >= f.from
+    left join sync_run_streams s on s.run_id = r.id
+    group by f.from`);
+  return row!;
 }

@@ -5,7 +5,7 @@ import type { z } from 'zod';
 import { AppError } from '../../../libs/core/errors';
 import type { Database } from '../../../libs/db/database';
 import { findIntegration, type Integration } from '../../../libs/db/integrations.repo';
-import { countChangesSince, databaseInstant, listRuns } from '../../../libs/db/sync-runs-read.repo';
+import { countChanges, listRuns } from '../../../libs/db/sync-runs-read.repo';
 import {
   disconnectStartOptions,
   expeditedSignal,
@@ -71,17 +71,17 @@ export class SyncService implements OnModuleDestroy {
     callerGone: AbortSignal,
   ): Promise<z.infer<typeof syncFinished> | null> {
     requireSyncable(integration);
-    const askedAt = await databaseInstant(this.db);
+    const before = await countChanges(this.db, integration.id);
     const handle = await this.start(integration, 'user');
     if (waitS === 0) return null;
     const ended = await this.#waitForEnd(integration.id, handle, waitS, callerGone);
     if (ended === null) return null;
-    const [synced, now] = await Promise.all([
-      countChangesSince(this.db, integration.id, askedAt),
+    const [after, now] = await Promise.all([
+      countChanges(this.db, integration.id, before),
       findIntegration(this.db, integration.id),
     ]);
     return {
-      synced,
+      synced: after.changes - before.changes,
       integrationId: integration.id,
       integrationStatus: now?.status ?? integration.status,
       workflowId: syncWorkflowId(integration.id),

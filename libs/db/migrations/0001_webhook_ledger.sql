@@ -161,10 +161,6 @@ CREATE TABLE "attempts" (
 	CONSTRAINT "attempts_day_delivery_id_number_pk" PRIMARY KEY("day","delivery_id","number")
 ) PARTITION BY RANGE ("day")
 --> statement-breakpoint
-DROP INDEX "events_integration_idx"
---> statement-breakpoint
-CREATE INDEX "events_integration_idx" ON "events" USING btree ("integration_id","occurred_at")
---> statement-breakpoint
 CREATE INDEX "events_feed" ON "events" USING btree ("feed_seq") WHERE feed_seq is not null
 --> statement-breakpoint
 CREATE INDEX "events_not_in_feed" ON "events" USING btree ("occurred_at","seq") WHERE feed_seq is null

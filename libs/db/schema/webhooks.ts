@@ -57,7 +57,6 @@ export const events = pgTable(
   },
   (t) => [
     primaryKey({ columns: [t.day, t.id] }),
-    index('events_integration_idx').on(t.integrationId, t.occurredAt),
     index('events_feed')
       .on(t.feedSeq)
       .where(sql`feed_seq is not null`),
