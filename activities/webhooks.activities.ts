@@ -26,17 +26,17 @@ import { retryDelivery, type RetryDeps } from '../libs/webhooks/retry-delivery';
 import { WakeUp } from '../libs/webhooks/wake-up';
 import { WebhookMetrics } from '../libs/webhooks/webhook-metrics';
 import type { WebhookActivities, WebhookDispatchInput } from '../workflows/contract';
-import { CONFIG, DATABASE, EXECUTION_LINE, LOGGER, METRICS, RUNTIMES } from './injection-tokens';
+import { CONFIG, EXECUTION_LINE, LOGGER, METRICS, RUNTIMES } from './injection-tokens';
 import { heedOperator } from './webhook-operator';
 import { restoreReplays } from './webhook-replay-restore';
 import { startRetryActivity } from './webhook-retry-start';
 import { isReachable, stopSignal } from './webhook-stop-signal';
 
 const HEARTBEAT_MS = 1_000;
-const DISPATCH_POOL_SIZE = 4;
+const POOL_SIZE = 6;
 /**
- * A new day's partitions have no statistics. The dispatcher's statements are all small reads along an index, so the plans that
- * would read and sort a partition are ruled out.
+ * A new day's partitions have no statistics. The statements of deliveries all go along an index, so the plans that would read
+ * and sort a partition are ruled out, on connections of their own.
  */
 const BY_INDEX = { enable_seqscan: 'off', enable_bitmapscan: 'off', enable_sort: 'off', jit: 'off' };
 
@@ -61,14 +61,13 @@ export interface ExecutionLine {
 @Injectable()
 export class WebhookDeliveryActivities implements WebhookActivities, OnApplicationShutdown {
   readonly #stopping = new AbortController();
-  readonly #dispatchDb: Database;
+  readonly #ledger: Database;
   readonly #egress: HttpPool;
   readonly #retries: RetryDeps;
   readonly #wakes = new Set<WakeUp>();
   #listening: Promise<void> | null = null;
 
   constructor(
-    @Inject(DATABASE) private readonly db: Database,
     @Inject(Sealer) sealer: Sealer,
     @Inject(CONFIG) private readonly config: WebhookConfig,
     @Inject(LOGGER) private readonly logger: Logger,
@@ -76,10 +75,10 @@ export class WebhookDeliveryActivities implements WebhookActivities, OnApplicati
     @Inject(METRICS) metrics: Registry,
     @Inject(EXECUTION_LINE) private readonly line: ExecutionLine,
   ) {
-    this.#dispatchDb = openDatabase(
+    this.#ledger = openDatabase(
       config.DATABASE_DIRECT_URL ?? config.DATABASE_URL,
-      DISPATCH_POOL_SIZE,
-      'diettracker-dispatch',
+      POOL_SIZE,
+      'diettracker-webhooks',
       BY_INDEX,
     );
     this.#egress = openEgress({
@@ -87,7 +86,7 @@ export class WebhookDeliveryActivities implements WebhookActivities, OnApplicati
       proxyUrl: config.WEBHOOK_PROXY_URL ?? null,
     });
     this.#retries = {
-      db,
+      db: this.#ledger,
       secrets: new EndpointSecrets(sealer),
       egress: this.#egress,
       reExport: (provider) => runtimes.get(provider)?.policy.reExport ?? false,
@@ -105,7 +104,7 @@ export class WebhookDeliveryActivities implements WebhookActivities, OnApplicati
   async dispatchWebhooks(shard: WebhookDispatchInput): Promise<{ attempted: number }> {
     const context = Context.current();
     const client = getClient();
-    const db = this.#dispatchDb;
+    const db = this.#ledger;
     const openDays = new OpenDays(db, DISPATCH_SETTINGS.openDaysForMs);
     const wake = new WakeUp();
     const handOver = new RetryHandOver(
@@ -121,7 +120,6 @@ export class WebhookDeliveryActivities implements WebhookActivities, OnApplicati
     const dispatcher = new ShardDispatcher(
       {
         ...this.#retries,
-        db,
         logger: this.logger,
         settings: DISPATCH_SETTINGS,
         openDays,
@@ -151,15 +149,15 @@ export class WebhookDeliveryActivities implements WebhookActivities, OnApplicati
 
   /** Runs as a standalone activity, one per failing delivery. @throws AppError, see retryDelivery */
   async deliverWebhook(input: { deliveryId: string }): Promise<{ status: 'delivered' | 'cancelled' }> {
-    const follow = { db: this.db, executions: this.line.executionsOf(getClient()) };
+    const follow = { db: this.#ledger, executions: this.line.executionsOf(getClient()) };
     await heedOperator(follow, Context.current().info, input.deliveryId);
     try {
       const answer = await retryDelivery(this.#retries, input.deliveryId);
-      await markExecutionEnded(this.db, input.deliveryId);
+      await markExecutionEnded(this.#ledger, input.deliveryId);
       return answer;
     } catch (error) {
       if (error instanceof AppError && error.code === 'delivery_exhausted')
-        await markExecutionEnded(this.db, input.deliveryId);
+        await markExecutionEnded(this.#ledger, input.deliveryId);
       throw error;
     }
   }
@@ -167,13 +165,13 @@ export class WebhookDeliveryActivities implements WebhookActivities, OnApplicati
   #sweeper(client: Client, openDays: OpenDays, shard: WebhookDispatchInput): DeliverySweeper {
     return new DeliverySweeper(
       {
-        db: this.db,
+        db: this.#ledger,
         logger: this.logger,
         executions: this.line.executionsOf(client),
         openDays,
         settings: this.line.settings,
         disableAfterMs: this.config.WEBHOOK_DISABLE_AFTER_S * 1000,
-        restoreReplays: () => restoreReplays(this.db, client, this.line.settings.replaysEveryMs),
+        restoreReplays: () => restoreReplays(this.#ledger, client, this.line.settings.replaysEveryMs),
       },
       shard,
     );
@@ -188,7 +186,7 @@ export class WebhookDeliveryActivities implements WebhookActivities, OnApplicati
     this.#stopping.abort();
     await this.#listening;
     await this.#egress.destroy();
-    await closeDatabase(this.#dispatchDb);
+    await closeDatabase(this.#ledger);
   }
 
   #listen(): Promise<void> {

@@ -107,7 +107,7 @@ export async function openLoop(bench: Bench): Promise<Figures> {
   bench.say(`open loop 1,000/s (a transaction of 10 events every 10 ms): ${rateLine(result)}`);
   bench.say(`  ${cpuPer1000(result.cpu, result.expected).line}`);
   return {
-    openPerSecond: rounded(result.perSecond),
+    openPerSecond: rounded(result.perSecond, 0),
     openP50Ms: rounded(result.sink.p50Ms),
     openP99Ms: rounded(result.sink.p99Ms),
   };

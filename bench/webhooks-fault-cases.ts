@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { waitUntil } from '../test/support/wait-until';
 import { monotonicMs, rounded } from './webhooks-clock';
 import { residentBytes, workerPid } from './webhooks-cpu';
-import { makeBacklog, retireTargets, type Target } from './webhooks-rows';
+import { makeBacklog, retireTargets, settle, type Target } from './webhooks-rows';
 import { type Bench, type CaseResult, type Figures, runLoad, targetsOf } from './webhooks-run';
 
 /** Rates and latencies while a partner, or the worker, misbehaves. */
@@ -128,6 +128,7 @@ export async function backlog(bench: Bench): Promise<Figures> {
 async function healthyBesideDead(bench: Bench, group: string, pending: number): Promise<CaseResult> {
   const targets = await targetsOf(bench, group, ENDPOINTS, USERS_PER_ENDPOINT);
   await bench.sink.setMode(`${group}/${DEAD}`, 'hang');
+  if (pending === 0) await settle(bench.db);
   if (pending > 0) {
     await makeBacklog(bench.db, targets[DEAD]!, pending);
     await waitUntil(async () => (await bench.sink.stats(group)).unanswered > 0, {

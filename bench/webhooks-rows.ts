@@ -143,6 +143,11 @@ export async function makeBacklog(db: Database, target: Target, count: number): 
   await db.execute(sql`
     insert into user_sequences (user_id, seq) values (${owner.userId}, ${count})
     on conflict (user_id) do update set seq = excluded.seq`);
+  await settle(db);
+}
+
+/** What autovacuum and the next checkpoint would do in the middle of a measurement. */
+export async function settle(db: Database): Promise<void> {
   await db.execute(sql`vacuum analyze events`);
   await db.execute(sql`vacuum analyze deliveries`);
   await db.execute(sql`checkpoint`);

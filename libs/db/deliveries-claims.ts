@@ -48,21 +48,6 @@ export async function readOpenDays(db: Executor): Promise<string[]> {
   return rows.map((row) => row.day);
 }
 
-/** Are there pending rows that are not among the claimed ones? */
-export async function hasPending(
-  db: Executor,
-  days: readonly string[],
-  claimed: readonly string[],
-): Promise<boolean> {
-  const [row] = await executePrepared<{ found: boolean }>(
-    db,
-    sql`
-    select exists (select 1 from deliveries where day = any(${arrayLiteral(days)}::date[]) and status = 'pending'
-      and id <> all(${arrayLiteral(claimed)}::text[])) as found`,
-  );
-  return row?.found ?? false;
-}
-
 export interface ClaimRequest extends DispatchShard {
   epoch: number;
   /** The days to look at. */

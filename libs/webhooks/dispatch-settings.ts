@@ -13,11 +13,9 @@ export interface DispatchSettings {
   /** Below so many deliveries per second publishers wake the dispatcher; above so many it polls. */
   notifyBelowPerS: number;
   pollAbovePerS: number;
-  /** How often to look for new rows while it polls, and, as a net, while publishers wake it. */
-  busyPollMs: number;
+  /** How often to look for new rows while it polls, more seldom the more it finds, and, as a net, while it is woken. */
+  busyPollMs: { min: number; max: number; perDeliveryPerS: number };
   idlePollMs: number;
-  /** The pause after a look that found rows which may not be sent now (paused, degraded, or full endpoints). */
-  blockedPollMs: number;
   /** How often the days with open rows are read while busy. */
   openDaysForMs: number;
   /** Deliveries per second to an endpoint that is back after it was held. */
@@ -39,9 +37,8 @@ export const DISPATCH_SETTINGS: DispatchSettings = {
   ackDelayMs: 30,
   notifyBelowPerS: 150,
   pollAbovePerS: 300,
-  busyPollMs: 10,
+  busyPollMs: { min: 10, max: 25, perDeliveryPerS: 0.02 },
   idlePollMs: 1_000,
-  blockedPollMs: 25,
   openDaysForMs: 5_000,
   drainRatePerS: 200,
   runForMs: 600_000,

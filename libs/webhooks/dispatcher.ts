@@ -4,7 +4,6 @@ import {
   claimDeliveries,
   drainRetries,
   endDraining,
-  hasPending,
   setSleeping,
   takeShard,
   type Claim,
@@ -58,8 +57,8 @@ export interface DispatchProgress {
   lagMs: number;
 }
 
-/** Why the dispatcher looks: it was told to, the time was up, or there is nothing to look for. */
-type Look = 'rung' | 'polled' | 'nothing';
+/** Why the dispatcher looks: it was told to, or the time was up. */
+type Look = 'rung' | 'polled';
 
 interface Ack {
   delivery: DeliveryToSend;
@@ -112,50 +111,38 @@ export class ShardDispatcher {
   }
 
   async #dispatchUntil(stop: AbortSignal): Promise<void> {
-    const { settings, wake } = this.deps;
-    let endAt = performance.now() + settings.runForMs;
+    let endAt = performance.now() + this.deps.settings.runForMs;
     let look: Look = 'polled';
-    let nextLookAt = 0;
     while (!stop.aborted) {
       if (performance.now() >= endAt) {
         if (await this.deps.mayEnd()) return;
         endAt += END_RETRY_MS;
       }
-      const claim: Claim | null = look === 'nothing' ? NOTHING : await this.#claim(look);
+      const claim = await this.#claim(look);
       if (claim?.fenced === true) return;
-      const found = claim?.deliveries.length ?? 0;
-      if (await this.#fellAsleep(this.#rate.add(found))) {
-        look = 'rung';
-        continue;
-      }
-      const now = performance.now();
-      if (look !== 'nothing' || now >= nextLookAt) nextLookAt = now + this.#pauseMs(claim, look, found);
-      const pauseMs = nextLookAt - now;
-      const rung = await wake.wait(Math.min(pauseMs, this.#lanes.waitMs(now) ?? pauseMs));
-      look = rung ? 'rung' : await this.#lookAfter(performance.now() >= nextLookAt - TIMER_PRECISION_MS);
+      const perSecond = this.#rate.add(claim?.deliveries.length ?? 0);
+      look = (await this.#fellAsleep(perSecond))
+        ? 'rung'
+        : await this.#nextLook(this.#pauseMs(claim, perSecond));
     }
   }
 
-  /** What to do when the time was up: for the next look, or only for the next delivery that an endpoint's rate allows. */
-  async #lookAfter(due: boolean): Promise<Look> {
-    this.#launch();
-    return due && (this.#sleeping || (await this.#hasNew())) ? 'polled' : 'nothing';
+  /** Waits until it is time to look again, or told to; sends meanwhile what the endpoints' rates allow. */
+  async #nextLook(pauseMs: number): Promise<Look> {
+    const at = performance.now() + pauseMs;
+    for (;;) {
+      const now = performance.now();
+      if (now >= at - TIMER_PRECISION_MS) return 'polled';
+      if (await this.deps.wake.wait(Math.min(at - now, this.#lanes.waitMs(now) ?? pauseMs))) return 'rung';
+      this.#launch();
+    }
   }
 
-  #pauseMs(claim: Claim | null, look: Look, found: number): number {
-    const { busyPollMs, blockedPollMs, idlePollMs } = this.deps.settings;
+  #pauseMs(claim: Claim | null, perSecond: number): number {
+    const { busyPollMs, idlePollMs } = this.deps.settings;
     if (claim === null) return DATABASE_PAUSE_MS;
     if (this.#sleeping) return idlePollMs;
-    return look !== 'nothing' && found === 0 ? blockedPollMs : busyPollMs;
-  }
-
-  /** A look that costs a tenth of a claim; true when the database does not answer, so that the claim tells. */
-  async #hasNew(): Promise<boolean> {
-    try {
-      return await hasPending(this.deps.db, this.deps.openDays.days, this.#lanes.claimed());
-    } catch {
-      return true;
-    }
+    return Math.min(busyPollMs.max, Math.max(busyPollMs.min, perSecond * busyPollMs.perDeliveryPerS));
   }
 
   /** Claims what there is room for and sends what may be sent; null when the database did not answer. */

@@ -47,7 +47,6 @@ beforeAll(async () => {
     ['strava', { policy: { reExport: true, cacheTtlDays: null, note: '' } }],
   ]);
   webhooks = new WebhookDeliveryActivities(
-    t.db,
     testSealer,
     settings,
     logger,

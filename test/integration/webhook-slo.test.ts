@@ -19,6 +19,7 @@ async function delivery(owner: Subscription, set: SQL): Promise<void> {
   await t.db.execute(
     sql`update deliveries d set ${set} where event_id = ${eventId} and endpoint_id = ${owner.endpointId}`,
   );
+  await t.db.execute(sql`update deliveries set queued_at = created_at where event_id = ${eventId}`);
 }
 
 const sentAfter = (ms: number): SQL =>

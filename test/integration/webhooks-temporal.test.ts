@@ -55,7 +55,6 @@ beforeAll(async () => {
 
 const newActivities = (): WebhookDeliveryActivities =>
   new WebhookDeliveryActivities(
-    t.db,
     testSealer,
     {
       DATABASE_URL: t.url,

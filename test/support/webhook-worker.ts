@@ -37,7 +37,6 @@ export async function startWebhookWorker(
   const { namespace } = api.namespace;
   const logger = new Logger('test', 'error');
   const webhooks = new WebhookDeliveryActivities(
-    db,
     testSealer,
     { ...config, WEBHOOK_ALLOW_LOOPBACK: true, WEBHOOK_RETRY_SCHEDULE_S: [3600, 3600] },
     logger,
