@@ -129,20 +129,6 @@ export async function claimDeliveries(db: Executor, request: ClaimRequest): Prom
   };
 }
 
-/**
- * A degraded endpoint answered again: what waits for a retry goes out now, in order, at the drain's rate. A retry whose
- * request is under way is left to its execution.
- */
-export async function drainRetries(db: Executor, endpointId: string): Promise<number> {
-  const rows = await db.execute(sql`
-    update deliveries set status = 'pending'
-    where endpoint_id = ${endpointId} and status = 'retrying' and id not in (
-      select delivery_id from endpoint_retry_slots
-      where endpoint_id = ${endpointId} and delivery_id is not null and taken_until > clock_timestamp())
-    returning 1`);
-  return rows.length;
-}
-
 /** The dispatcher reached the end of what had waited. */
 export async function endDraining(db: Executor, endpointIds: readonly string[]): Promise<void> {
   await db.execute(

@@ -42,18 +42,17 @@ export interface WrittenResults {
 
 /**
  * Writes results in one statement (a transaction when an endpoint is gone): attempts, rows, late marks and the endpoints' health. A row takes its result when it
- * still expects this attempt number and stands in `from`; what was sent is recorded in any case. Writing the same result
+ * has not ended, or was cancelled, and still expects this attempt number; what was sent is recorded in any case. Writing the same result
  * again changes nothing.
  */
 export async function writeResults(
   db: Database,
   results: readonly DeliveryResult[],
-  from: 'pending' | 'retrying',
   probes: ProbePolicy,
 ): Promise<WrittenResults> {
-  if (!results.some((r) => r.endpointGone)) return write(db, results, from, probes);
+  if (!results.some((r) => r.endpointGone)) return write(db, results, probes);
   const written = await db.transaction(async (tx) => {
-    const answer = await write(tx, results, from, probes);
+    const answer = await write(tx, results, probes);
     for (const endpointId of answer.gone) await announceDisabled(tx, endpointId);
     return answer;
   });
@@ -64,7 +63,6 @@ export async function writeResults(
 async function write(
   db: Executor,
   results: readonly DeliveryResult[],
-  from: 'pending' | 'retrying',
   probes: ProbePolicy,
 ): Promise<WrittenResults> {
   const rows = results.map((r) => ({
@@ -116,7 +114,7 @@ async function write(
       from results r, endpoints e
       where d.day = any(${days}::date[]) and d.id = any(${ids}::text[])
         and d.day = r.day and d.id = r.id and e.id = r.endpoint_id
-        and coalesce(d.status in (${from}, 'cancelled', 'paused'), false)
+        and coalesce(d.status in ('pending', 'retrying', 'paused', 'cancelled'), false)
         and (r.number is null or d.attempts = r.number - 1)
       returning d.id
     )${smooth ? sql`` : judged(probes)}

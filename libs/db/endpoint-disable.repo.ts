@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm';
 import type { FailureCode } from '../core/errors';
 import { newId } from '../core/ids';
+import { arrayLiteral } from './array-literal';
 import type { Database, Executor } from './database';
 import { appendAppEvent } from './outbox';
 import { wakeDispatchers } from './wake-dispatchers';
@@ -37,4 +38,13 @@ export async function disableFailingEndpoints(db: Database, afterMs: number): Pr
   });
   if (disabled.length > 0) await wakeDispatchers(db);
   return disabled;
+}
+
+/** Cancels what a page that was being committed while its endpoint was deleted has left open. */
+export async function cancelDeliveriesOfDeleted(db: Executor, days: readonly string[]): Promise<void> {
+  await db.execute(sql`
+    update deliveries d set status = 'cancelled', completed_at = clock_timestamp(), next_at = null
+    from endpoints e
+    where e.deleted_at is not null and d.endpoint_id = e.id and d.day = any(${arrayLiteral(days)}::date[])
+      and d.status in ('pending', 'retrying', 'paused')`);
 }

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import type { Executor } from './database';
-import { drainRetries } from './deliveries-claims';
+import { drainRetries } from './retry-slots.repo';
 import type { DeliveryStatus, EndpointStatus } from './schema/webhooks';
 
 /** A delivery that is given up was made at most so long before: the retry schedule, with room. */
@@ -43,15 +43,15 @@ export async function enableEndpoint(tx: Executor, endpointId: string): Promise<
         and d.day >= e.failing_since::date - ${LONGEST_SCHEDULE_DAYS}::int and d.completed_at >= e.failing_since),
       e.failing_since, e.disabled_at, clock_timestamp()) as missed_from
     from endpoints e
-    where e.id = ${endpointId} and e.deleted_at is null and (e.status <> 'enabled' or e.health = 'degraded')
-    for update of e`);
+    where e.id = ${endpointId} and e.deleted_at is null and (e.status <> 'enabled' or e.health = 'degraded')`);
   if (!before) return null;
+  // Deliveries before the endpoint, as results are written: the other order would deadlock with them.
+  await drainRetries(tx, endpointId);
   await tx.execute(sql`
     update endpoints set status = 'enabled', status_reason = null, disabled_at = null, health = 'healthy',
       consecutive_failures = 0, failing_since = null, probes = 0, next_probe_at = null,
       held_until = clock_timestamp(), draining = true, updated_at = clock_timestamp()
     where id = ${endpointId}`);
-  await drainRetries(tx, endpointId);
   return { was: before.status, missedFrom: new Date(before.missed_from) };
 }
 
@@ -60,6 +60,8 @@ export async function enableEndpoint(tx: Executor, endpointId: string): Promise<
  * how many were cancelled; null: it was deleted before.
  */
 export async function deleteEndpoint(tx: Executor, endpointId: string): Promise<number | null> {
+  // Before the endpoint, as results are written: the other order would deadlock with them.
+  const cancelled = await cancelOpenDeliveries(tx, endpointId);
   const rows = await tx.execute(sql`
     update endpoints set deleted_at = clock_timestamp(), status = 'disabled', updated_at = clock_timestamp(),
       disabled_at = coalesce(disabled_at, clock_timestamp()),
@@ -67,7 +69,7 @@ export async function deleteEndpoint(tx: Executor, endpointId: string): Promise<
       held_until = case when status = 'enabled' and health = 'healthy' then null else held_until end
     where id = ${endpointId} and deleted_at is null
     returning 1`);
-  return rows.length === 0 ? null : cancelOpenDeliveries(tx, endpointId);
+  return rows.length === 0 ? null : cancelled;
 }
 
 /** Answers how many there were. One branch per state, because each has a partial index. */

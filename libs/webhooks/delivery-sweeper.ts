@@ -1,7 +1,7 @@
 import type { Database } from '../db/database';
 import type { DispatchShard } from '../db/deliveries-claims';
 import { readFollowed, readSuspects, type FollowedDelivery } from '../db/deliveries-sweep.repo';
-import { disableFailingEndpoints } from '../db/endpoint-disable.repo';
+import { cancelDeliveriesOfDeleted, disableFailingEndpoints } from '../db/endpoint-disable.repo';
 import type { Logger } from '../telemetry/logger';
 import type { DeliveryExecutions } from './delivery-executions';
 import { followExecution } from './follow-execution';
@@ -148,6 +148,7 @@ export class DeliverySweeper {
       const disabled = await disableFailingEndpoints(db, disableAfterMs);
       if (disabled.length > 0)
         logger.warn('endpoints that failed for days were disabled', { endpoints: disabled });
+      await cancelDeliveriesOfDeleted(db, this.deps.openDays.days);
       this.#disabledAt = now;
     }
     if (now - this.#replaysAt >= settings.replaysEveryMs) {

@@ -2,7 +2,6 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Database } from '../db/database';
 import {
   claimDeliveries,
-  drainRetries,
   endDraining,
   setSleeping,
   takeShard,
@@ -12,6 +11,7 @@ import {
 import type { DeliveryToSend } from '../db/deliveries.repo';
 import { writeResults, type DeliveryResult } from '../db/delivery-results.repo';
 import type { ProbePolicy } from '../db/endpoint-health';
+import { drainRetries } from '../db/retry-slots.repo';
 import type { Logger } from '../telemetry/logger';
 import { AckBuffer } from './ack-buffer';
 import type { DispatchSettings } from './dispatch-settings';
@@ -230,9 +230,9 @@ export class ShardDispatcher {
   async #writeAcks(batch: readonly Ack[]): Promise<void> {
     const { db, logger, wake } = this.deps;
     const results = batch.map((ack) => ack.result);
-    const { written, recovered } = await writeResults(db, results, 'pending', this.deps.probes);
+    const { written, recovered } = await writeResults(db, results, this.deps.probes);
     for (const endpointId of recovered) {
-      const drained = await drainRetries(db, endpointId);
+      const drained = await db.transaction((tx) => drainRetries(tx, endpointId));
       logger.info('a degraded endpoint answers again', { endpoint: endpointId, drained });
     }
     for (const { delivery } of batch) this.#lanes.acknowledged(delivery);

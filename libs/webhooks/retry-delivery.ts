@@ -1,10 +1,8 @@
 import { AppError } from '../core/errors';
-import type { Database } from '../db/database';
-import { drainRetries } from '../db/deliveries-claims';
 import { readDelivery, type DeliveryToSend } from '../db/deliveries.repo';
 import { writeResults, type DeliveryResult } from '../db/delivery-results.repo';
 import type { ProbePolicy } from '../db/endpoint-health';
-import { releaseRetrySlot, takeRetrySlot } from '../db/retry-slots.repo';
+import { beginRetry, drainRetries, releaseRetrySlot } from '../db/retry-slots.repo';
 import { wakeDispatchers } from '../db/wake-dispatchers';
 import { attemptDelivery, type AttemptDeps } from './attempt-delivery';
 import type { WebhookMetrics } from './webhook-metrics';
@@ -39,26 +37,19 @@ export async function retryDelivery(
   if (delivery === null || ended !== null) return { status: ended ?? 'cancelled' };
   refuseWhenNotNow(delivery);
 
-  const slot = await takeRetrySlot(deps.db, delivery.endpointId, delivery.id, SLOT_MS);
-  if (slot === null)
+  const slot = await beginRetry(deps.db, delivery, SLOT_MS);
+  if (slot === 'moved') throw later(delivery, 'it moved on', BUSY_MS);
+  if (slot === 'full')
     throw later(
       delivery,
       'two other retries of the endpoint are under way',
       SLOT_WAIT_MS * (1 + Math.random()),
     );
   try {
-    await refuseWhenMoved(deps.db, delivery);
     return concluded(delivery, await attemptAndWrite(deps, delivery), deps.scheduleS.length + 1);
   } finally {
     await releaseRetrySlot(deps.db, delivery.endpointId, slot, delivery.id);
   }
-}
-
-/** With the slot in hand nobody else takes the row: a recovery may have given it to the dispatcher just before. */
-async function refuseWhenMoved(db: Database, delivery: DeliveryToSend): Promise<void> {
-  const now = await readDelivery(db, delivery.id);
-  if (now?.status !== 'retrying' || now.attempts !== delivery.attempts)
-    throw later(delivery, 'it moved on', BUSY_MS);
 }
 
 /** Null when nothing was written: the attempt was ended, or another one was faster. */
@@ -66,9 +57,9 @@ async function attemptAndWrite(deps: RetryDeps, delivery: DeliveryToSend): Promi
   const result = await attemptDelivery(deps, delivery);
   if (result === null) return null;
   deps.metrics.observe(delivery, result);
-  const { written, recovered } = await writeResults(deps.db, [result], 'retrying', deps.probes);
+  const { written, recovered } = await writeResults(deps.db, [result], deps.probes);
   for (const endpointId of recovered) {
-    await drainRetries(deps.db, endpointId);
+    await deps.db.transaction((tx) => drainRetries(tx, endpointId));
     await wakeDispatchers(deps.db);
   }
   return written.length === 0 ? null : result;

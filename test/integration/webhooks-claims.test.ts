@@ -1,13 +1,8 @@
 import { sql } from 'drizzle-orm';
-import {
-  claimDeliveries,
-  drainRetries,
-  readOpenDays,
-  takeShard,
-  type ClaimRequest,
-} from '../../libs/db/deliveries-claims';
+import { claimDeliveries, readOpenDays, takeShard, type ClaimRequest } from '../../libs/db/deliveries-claims';
 import { markHandedOver, readRetriesToStart } from '../../libs/db/deliveries-hand-over';
 import { writeResults, type DeliveryResult } from '../../libs/db/delivery-results.repo';
+import { drainRetries } from '../../libs/db/retry-slots.repo';
 import { probePolicy } from '../../libs/webhooks/probe-policy';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { deliveriesOf, publish, subscribe, type Subscription } from '../support/webhook-fixtures';
@@ -68,8 +63,7 @@ const result = (
   },
 });
 
-const write = (results: readonly DeliveryResult[], from: 'pending' | 'retrying' = 'pending') =>
-  writeResults(t.db, results, from, PROBES);
+const write = (results: readonly DeliveryResult[]) => writeResults(t.db, results, PROBES);
 
 test('a claim is fair: one of each endpoint in turn, full endpoints get nothing, what is claimed is left out', async () => {
   const long = await subscribed(40);
@@ -163,7 +157,7 @@ test('ten failures degrade an endpoint: one probe at a time, and a success lets 
   const [second] = (await claim(epoch)).deliveries;
   expect((await write([result(second!, 'delivered')])).recovered).toEqual([endpointId]);
   expect(await endpoint(endpointId)).toMatchObject({ health: 'healthy', draining: true, probes: 0 });
-  expect(await drainRetries(t.db, endpointId)).toBe(11);
+  expect(await t.db.transaction((tx) => drainRetries(tx, endpointId))).toBe(11);
   const drained = (await claim(epoch, { perEndpoint: 50 })).deliveries.map((d) => d.seq);
   expect(drained).toEqual([
     ...Array.from({ length: 11 }, (_, i) => i + 1),
@@ -187,7 +181,7 @@ test('a FIFO endpoint gets nothing while a failed delivery waits', async () => {
   const [first] = (await claim(epoch)).deliveries;
   await write([result(first!, 'retrying')]);
   expect((await claim(epoch)).deliveries).toEqual([]);
-  await write([result(first!, 'delivered', 2)], 'retrying');
+  await write([result(first!, 'delivered', 2)]);
   expect((await claim(epoch)).deliveries.map((d) => d.seq)).toEqual([2, 3]);
   expect((await deliveriesOf(t.db, endpointId))[0]!.errors).toEqual(['http_500', 'ok']);
 });

@@ -89,7 +89,7 @@ export class PartnerScene {
       },
       delivery!,
     );
-    await writeResults(this.db, [result!], 'pending', probePolicy(RETRY_SCHEDULE_S));
+    await writeResults(this.db, [result!], probePolicy(RETRY_SCHEDULE_S));
   }
 
   async rowOf(endpointId: string): Promise<typeof endpoints.$inferSelect> {
