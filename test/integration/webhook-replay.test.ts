@@ -223,7 +223,7 @@ test('a replay that Temporal never heard of starts when the sweeper finds it', a
 
 test('a worker that stops in the middle: it goes on from the cursor, and nothing is queued twice', async () => {
   const subscriber = await scene.subscriber();
-  subscriber.receiver.answer = (response) => setTimeout(() => response.end(), 20);
+  subscriber.receiver.answer = (response) => setTimeout(() => response.end(), 100);
   const ids = await publishUnseen(subscriber, 3_000);
   const { body } = await start(subscriber);
   await waitUntil(async () => Number((await read(subscriber, body['id']))['queued']) > 0, {
