@@ -13,7 +13,13 @@ const replay = (history: unknown) =>
 test('every workflow type has a recorded history', () => {
   const types = new Set(histories.map((name) => name.split('.')[0]));
   expect(types).toEqual(
-    new Set(['disconnectIntegration', 'dispatchSyncs', 'replayEndpoint', 'syncIntegration']),
+    new Set([
+      'disconnectIntegration',
+      'dispatchSyncs',
+      'maintainWebhooks',
+      'replayEndpoint',
+      'syncIntegration',
+    ]),
   );
 });
 
