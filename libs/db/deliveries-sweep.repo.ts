@@ -2,6 +2,7 @@ import { sql, type SQL } from 'drizzle-orm';
 import { idDay } from '../core/ids';
 import { arrayLiteral } from './array-literal';
 import { audit } from './audit.repo';
+import { staysLate } from './delivery-lateness';
 import type { Database, Executor } from './database';
 import type { DispatchShard } from './deliveries-claims';
 import { VERB_ACTIONS, type DeliveryVerb } from './delivery-verbs.repo';
@@ -120,7 +121,7 @@ export async function followVerb(
 ): Promise<boolean> {
   return db.transaction(async (tx) => {
     const [row] = await tx.execute<{ status: DeliveryStatus }>(sql`
-      update deliveries d set ${FOLLOWED_BY[verb]}, handed_over = ${executionLives}
+      update deliveries d set ${FOLLOWED_BY[verb]}, handed_over = ${executionLives}, ${staysLate}
       where ${unchanged(delivery)} returning status`);
     if (!row) return false;
     await audit(tx, {

@@ -15,3 +15,7 @@ export const isLate = (
   within: SQL,
 ): SQL => sql`(${happenedAt} > ${dueAt} + ${within}
   and not coalesce(e.held_from < ${dueAt} + ${within} and (e.held_until is null or e.held_until > ${dueAt}), false))`;
+
+/** Assigns `late` in an update of the delivery `d`: a retry that is overdue stays late, whatever a person does with it now. */
+export const staysLate: SQL = sql`late = d.late or coalesce(d.status = 'retrying' and (
+  select ${isLate(sql`clock_timestamp()`, sql`d.next_at`, RETRY_WITHIN)} from endpoints e where e.id = d.endpoint_id), false)`;

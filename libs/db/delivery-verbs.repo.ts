@@ -3,6 +3,7 @@ import { AppError } from '../core/errors';
 import { idDay } from '../core/ids';
 import { audit } from './audit.repo';
 import type { Database } from './database';
+import { staysLate } from './delivery-lateness';
 import type { DeliveryStatus } from './schema/webhooks';
 
 export type DeliveryVerb = 'retry' | 'pause' | 'resume' | 'cancel';
@@ -24,13 +25,14 @@ interface Row extends Record<string, unknown> {
 /** What a verb writes; the row's execution is brought into line afterwards. */
 const CHANGES = {
   /** Retried at once. */
-  due: sql`status = 'retrying', next_at = clock_timestamp(), completed_at = null`,
+  due: sql`status = 'retrying', next_at = clock_timestamp(), completed_at = null, ${staysLate}`,
   /** Sent anew after it had ended: the schedule begins again, the attempt numbers go on. */
-  resent: sql`status = 'retrying', next_at = clock_timestamp(), completed_at = null, schedule_from = attempts`,
+  resent: sql`status = 'retrying', next_at = clock_timestamp(), completed_at = null, schedule_from = attempts,
+    queued_at = clock_timestamp()`,
   /** The dispatcher makes its first attempt. */
   queued: sql`status = 'pending', next_at = null`,
-  paused: sql`status = 'paused'`,
-  cancelled: sql`status = 'cancelled', next_at = null, completed_at = clock_timestamp()`,
+  paused: sql`status = 'paused', ${staysLate}`,
+  cancelled: sql`status = 'cancelled', next_at = null, completed_at = clock_timestamp(), ${staysLate}`,
 } satisfies Record<string, SQL>;
 
 type Change = keyof typeof CHANGES;

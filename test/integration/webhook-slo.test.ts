@@ -1,4 +1,5 @@
 import { sql, type SQL } from 'drizzle-orm';
+import { doVerb } from '../../libs/db/delivery-verbs.repo';
 import { readAppSlo, readOverallSlo, sloRatios } from '../../libs/db/webhook-slo.repo';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { publish, subscribe, type Subscription } from '../support/webhook-fixtures';
@@ -150,4 +151,17 @@ test('a resent delivery stays delivered', async () => {
   await delivery(owner, sentAfter(5));
   await t.db.execute(sql`update deliveries set status = 'retrying', next_at = now()`);
   expect((await readAppSlo(t.db, owner.appId, 30)).total).toMatchObject({ total: 1, delivered: 1, open: 0 });
+});
+
+test('a retry that is overdue stays late when a person takes it in hand', async () => {
+  const owner = await subscribe(t.db, HOOK);
+  const overdue = sql`status = 'retrying', attempts = 1, first_attempt_at = created_at, next_at = now() - interval '6 minutes'`;
+  const verbs = ['retry', 'pause', 'cancel'] as const;
+  for (const verb of verbs) {
+    await delivery(owner, overdue);
+    const [row] = await t.db.execute<{ id: string }>(sql`
+      select id from deliveries where endpoint_id = ${owner.endpointId} order by event_id desc limit 1`);
+    await doVerb(t.db, { deliveryId: row!.id, appId: owner.appId, verb, actor: 'system' });
+  }
+  expect(await late(owner)).toBe(verbs.length);
 });
