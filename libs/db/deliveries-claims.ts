@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { arrayLiteral } from './array-literal';
 import { executePrepared, type Executor } from './database';
+import { waitingEndpoints } from './waiting-endpoints';
 import { DELIVERY_COLUMNS, deliveryOf, type DeliveryRow, type DeliveryToSend } from './deliveries.repo';
 
 /** A dispatcher takes every endpoint with `endpoints.shard % shards = shard`. */
@@ -72,8 +73,7 @@ type ClaimRow = { fenced: boolean } & (DeliveryRow | { [column in keyof Delivery
 
 /**
  * Reads the next pending deliveries of the shard's enabled endpoints, in order within each endpoint, one of each endpoint
- * before the second of any. Steps over the index (endpoint, queued_at, seq) from one endpoint with pending rows to the
- * next, so neither a long backlog nor a full endpoint costs the others anything. Of a degraded endpoint one delivery is
+ * before the second of any; neither a long backlog nor a full endpoint costs the others anything. Of a degraded endpoint one delivery is
  * taken when its probe is due, of a FIFO endpoint none while a failed one waits for its retry.
  */
 export async function claimDeliveries(db: Executor, request: ClaimRequest): Promise<Claim> {
@@ -82,14 +82,7 @@ export async function claimDeliveries(db: Executor, request: ClaimRequest): Prom
   const rows = await executePrepared<ClaimRow>(
     db,
     sql`
-    with recursive waiting(endpoint_id) as (
-      (select endpoint_id from deliveries where day = any(${days}::date[]) and status = 'pending' order by endpoint_id limit 1)
-      union all
-      select (select n.endpoint_id from deliveries n
-        where n.day = any(${days}::date[]) and n.status = 'pending' and n.endpoint_id > w.endpoint_id
-        order by n.endpoint_id limit 1)
-      from waiting w where w.endpoint_id is not null
-    ), ready as (
+    with recursive ${waitingEndpoints('pending', request.days)}, ready as (
       select e.id, case when e.health = 'healthy' then coalesce(l.room, ${request.perEndpoint}::int)
         when l.room is null then 1 else 0 end as room
       from waiting w

@@ -3,6 +3,7 @@ import { idDay } from '../core/ids';
 import { arrayLiteral } from './array-literal';
 import { executePrepared, type Executor } from './database';
 import type { DispatchShard } from './deliveries-claims';
+import { waitingEndpoints } from './waiting-endpoints';
 
 /** A failed delivery whose retries still need an execution of their own. */
 export interface RetryToStart {
@@ -33,17 +34,10 @@ export async function readRetriesToStart(db: Executor, query: RetryQuery): Promi
   const rows = await executePrepared<RetryRow>(
     db,
     sql`
-    with recursive failing(endpoint_id) as (
-      (select endpoint_id from deliveries where day = any(${days}::date[]) and status = 'retrying' order by endpoint_id limit 1)
-      union all
-      select (select n.endpoint_id from deliveries n
-        where n.day = any(${days}::date[]) and n.status = 'retrying' and n.endpoint_id > f.endpoint_id
-        order by n.endpoint_id limit 1)
-      from failing f where f.endpoint_id is not null
-    )
+    with recursive ${waitingEndpoints('retrying', query.days)}
     select w.id, w.endpoint_id, w.user_id, ev.type
-    from failing f
-    join endpoints e on e.id = f.endpoint_id and e.shard % ${query.shards}::int = ${query.shard}::int
+    from waiting
+    join endpoints e on e.id = waiting.endpoint_id and e.shard % ${query.shards}::int = ${query.shard}::int
     cross join lateral (
       select count(*) as live from (select 1 from deliveries l
         where l.day = any(${days}::date[]) and l.endpoint_id = e.id and l.status = 'retrying' and l.handed_over
