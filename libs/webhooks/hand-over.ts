@@ -6,7 +6,7 @@ import type { OpenDays } from './open-days';
 import { WakeUp } from './wake-up';
 
 const BATCH = 50;
-const STARTS_AT_ONCE = 10;
+const STARTS_AT_ONCE = 3;
 const IDLE_MS = 1_000;
 const MAX_PAUSE_MS = 30_000;
 

@@ -11,8 +11,8 @@ import type { WebhookMetrics } from './webhook-metrics';
 const HELD_MS = 300_000;
 /** The dispatcher has the row, or another attempt wrote first: look again soon. */
 const BUSY_MS = 5_000;
-/** Both retry slots of the endpoint are taken: wait for one, not all at the same instant. */
-const SLOT_WAIT_MS = 1_000;
+/** Both retry slots of the endpoint are taken: wait for one, not all at the same instant, and not often: each look is an activity. */
+const SLOT_WAIT_MS = 5_000;
 /** Longer than an attempt may take. */
 const SLOT_MS = 30_000;
 
