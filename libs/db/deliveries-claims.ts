@@ -73,8 +73,8 @@ type ClaimRow = { fenced: boolean } & (DeliveryRow | { [column in keyof Delivery
 
 /**
  * Reads the next pending deliveries of the shard's enabled endpoints, in order within each endpoint, one of each endpoint
- * before the second of any; neither a long backlog nor a full endpoint costs the others anything. Of a degraded endpoint one delivery is
- * taken when its probe is due, of a FIFO endpoint none while a failed one waits for its retry.
+ * before the second of any; neither a long backlog nor a full endpoint costs the others anything. Of a degraded endpoint one
+ * delivery is taken when its probe is due, of a FIFO endpoint none while a failed one waits for its retry.
  */
 export async function claimDeliveries(db: Executor, request: ClaimRequest): Promise<Claim> {
   const lanes = [...request.lanes].map(([endpoint_id, room]) => ({ endpoint_id, room }));

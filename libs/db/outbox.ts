@@ -28,7 +28,8 @@ export interface NewEvent {
  * Appends events and their deliveries inside the caller's transaction. A delivery is made for each endpoint, paused and
  * disabled ones too, that asked for the type and the user, and whose app has a live grant of the user that covers the stream
  * (design §8 "Whose"). Must be the last statement before COMMIT: it takes the user's sequence row. An event id that
- * exists is left alone (its number is skipped then). Answers how many deliveries were made; when there are any, call `wakeDispatchers` after COMMIT.
+ * exists is left alone (its number is skipped then). Answers how many deliveries were made; when there are any, call
+ * `wakeDispatchers` after COMMIT.
  */
 export async function appendEvents(
   tx: Executor,
